@@ -1,0 +1,285 @@
+//! Field lines to be sent: checked once when they are set, written as one block.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::{Field, FieldError, fields::members, grammar};
+
+/// An owned, ordered sequence of field lines that are valid to send (RFC 9112 §5).
+///
+/// Names and values are checked when they are set, so that no later step can be tricked into
+/// splitting a response. The lines are kept as the bytes that go out.
+///
+/// ```
+/// use sinew_proto::{FieldError, FieldLines};
+/// let mut lines = FieldLines::new();
+/// lines.append("content-type", "text/plain")?;
+/// lines.insert("Content-Type", "text/html")?;
+/// assert_eq!(lines.get("content-type"), Some(&b"text/html"[..]));
+/// assert_eq!(lines.append("x", "a\r\nset-cookie: b"), Err(FieldError::InvalidValue));
+/// # Ok::<(), FieldError>(())
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct FieldLines {
+    /// `name ": " value CRLF` for each line.
+    bytes: Vec<u8>,
+    marks: u8,
+}
+
+/// Names that the writer of a head must know about.
+pub(crate) mod mark {
+    pub(crate) const CONTENT_LENGTH: u8 = 1;
+    pub(crate) const TRANSFER_ENCODING: u8 = 1 << 1;
+    pub(crate) const CONNECTION: u8 = 1 << 2;
+    pub(crate) const DATE: u8 = 1 << 3;
+    pub(crate) const UPGRADE: u8 = 1 << 4;
+}
+
+fn mark_of(name: &[u8]) -> u8 {
+    let (candidate, bit): (&[u8], u8) = match name.len() {
+        4 => (b"date", mark::DATE),
+        7 => (b"upgrade", mark::UPGRADE),
+        10 => (b"connection", mark::CONNECTION),
+        14 => (b"content-length", mark::CONTENT_LENGTH),
+        17 => (b"transfer-encoding", mark::TRANSFER_ENCODING),
+        _ => return 0,
+    };
+    if name.eq_ignore_ascii_case(candidate) {
+        bit
+    } else {
+        0
+    }
+}
+
+impl FieldLines {
+    /// No lines.
+    pub const fn new() -> Self {
+        Self {
+            bytes: Vec::new(),
+            marks: 0,
+        }
+    }
+
+    /// No lines yet, with room for `bytes` bytes of them.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            marks: 0,
+        }
+    }
+
+    /// Adds a line after the others. White space around the value is left out.
+    ///
+    /// # Errors
+    /// [`FieldError`] if the name is no token or the value has a control character; nothing changes.
+    pub fn append(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
+        let value = grammar::trim_ows(value.as_ref());
+        check(name, value)?;
+        self.bytes
+            .reserve(name.len().saturating_add(value.len()).saturating_add(4));
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.extend_from_slice(b": ");
+        self.bytes.extend_from_slice(value);
+        self.bytes.extend_from_slice(b"\r\n");
+        self.marks |= mark_of(name.as_bytes());
+        Ok(())
+    }
+
+    /// Sets a field: removes every line of that name, then adds this one.
+    ///
+    /// # Errors
+    /// As for [`Self::append`]; then nothing was removed.
+    pub fn insert(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
+        let value = value.as_ref();
+        check(name, grammar::trim_ows(value))?;
+        self.remove(name);
+        self.append(name, value)
+    }
+
+    /// Removes every line of that name and says whether there was one.
+    pub fn remove(&mut self, name: &str) -> bool {
+        if !self.contains(name) {
+            return false;
+        }
+        let mut kept = Self::with_capacity(self.bytes.len());
+        for line in self
+            .lines()
+            .filter(|line| !line.field.name.eq_ignore_ascii_case(name))
+        {
+            kept.bytes.extend_from_slice(line.bytes);
+            kept.marks |= mark_of(line.field.name.as_bytes());
+        }
+        *self = kept;
+        true
+    }
+
+    /// The lines in order.
+    pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
+        self.lines().map(|line| line.field)
+    }
+
+    /// The values of every line of that name, in order.
+    pub fn get_all<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s [u8]> {
+        self.iter()
+            .filter(move |field| field.name.eq_ignore_ascii_case(name))
+            .map(|field| field.value)
+    }
+
+    /// The value of the first line of that name.
+    pub fn get<'s>(&'s self, name: &'s str) -> Option<&'s [u8]> {
+        self.get_all(name).next()
+    }
+
+    /// Whether there is a line of that name.
+    pub fn contains(&self, name: &str) -> bool {
+        let bit = mark_of(name.as_bytes());
+        if bit != 0 {
+            self.marks & bit != 0
+        } else {
+            self.get(name).is_some()
+        }
+    }
+
+    /// Whether there is no line.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Removes every line and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.marks = 0;
+    }
+
+    /// The lines as they are sent: `name: value CRLF` each, without the empty line at the end.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The bits of [`mark`] that are set.
+    pub(crate) const fn marks(&self) -> u8 {
+        self.marks
+    }
+
+    /// Whether `Connection` names that option.
+    pub(crate) fn has_connection_option(&self, option: &[u8]) -> bool {
+        self.marks & mark::CONNECTION != 0
+            && self
+                .get_all("connection")
+                .flat_map(members)
+                .any(|member| member.eq_ignore_ascii_case(option))
+    }
+
+    fn lines(&self) -> Lines<'_> {
+        Lines { rest: &self.bytes }
+    }
+}
+
+fn check(name: &str, value: &[u8]) -> Result<(), FieldError> {
+    if !grammar::is_token(name.as_bytes()) {
+        Err(FieldError::InvalidName)
+    } else if !grammar::is_field_content(value) {
+        Err(FieldError::InvalidValue)
+    } else {
+        Ok(())
+    }
+}
+
+struct Line<'s> {
+    bytes: &'s [u8],
+    field: Field<'s>,
+}
+
+struct Lines<'s> {
+    rest: &'s [u8],
+}
+
+impl<'s> Iterator for Lines<'s> {
+    type Item = Line<'s>;
+
+    // A name has no colon and a value no LF, so the first of each is the delimiter.
+    fn next(&mut self) -> Option<Line<'s>> {
+        let end = memchr::memchr(b'\n', self.rest)?;
+        let (bytes, rest) = self.rest.split_at_checked(end.saturating_add(1))?;
+        self.rest = rest;
+        let (name, value) = bytes.split_at_checked(memchr::memchr(b':', bytes)?)?;
+        let name = core::str::from_utf8(name).ok()?;
+        let value = value.strip_prefix(b": ")?.strip_suffix(b"\r\n")?;
+        Some(Line {
+            bytes,
+            field: Field { name, value },
+        })
+    }
+}
+
+impl fmt::Debug for FieldLines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(
+                self.iter()
+                    .map(|field| (field.name, field.value.escape_ascii())),
+            )
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_keep_order_and_case() {
+        let mut lines = FieldLines::new();
+        lines.append("Set-Cookie", "a=1").unwrap();
+        lines.append("X", " y\t").unwrap();
+        lines.append("set-cookie", b"b=\xff").unwrap();
+        assert_eq!(
+            lines.as_bytes(),
+            b"Set-Cookie: a=1\r\nX: y\r\nset-cookie: b=\xff\r\n"
+        );
+        assert_eq!(lines.get_all("SET-COOKIE").count(), 2);
+        assert!(lines.remove("set-cookie"));
+        assert_eq!(lines.as_bytes(), b"X: y\r\n");
+        assert!(!lines.remove("set-cookie"));
+    }
+
+    #[test]
+    fn what_would_split_a_response_is_refused_and_changes_nothing() {
+        let mut lines = FieldLines::new();
+        lines.append("a", "1").unwrap();
+        for value in [
+            "x\ry",
+            "x\ny",
+            "x\0y",
+            "x\r\n\r\nbody",
+            "x\r\n",
+            "\nx",
+            "\u{7f}",
+            "x\u{1b}[0m",
+        ] {
+            assert_eq!(
+                lines.insert("a", value),
+                Err(FieldError::InvalidValue),
+                "{value:?}"
+            );
+        }
+        for name in ["", "a b", "a:", "a\r\n", "ä", "(x)"] {
+            assert_eq!(
+                lines.append(name, "v"),
+                Err(FieldError::InvalidName),
+                "{name:?}"
+            );
+        }
+        assert_eq!(lines.as_bytes(), b"a: 1\r\n");
+    }
+
+    #[test]
+    fn marks_follow_the_lines() {
+        let mut lines = FieldLines::new();
+        lines.append("Connection", "x, Close").unwrap();
+        assert!(lines.has_connection_option(b"close"));
+        lines.remove("connection");
+        assert_eq!(lines.marks(), 0);
+        assert!(!lines.contains("connection"));
+    }
+}

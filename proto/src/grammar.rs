@@ -1,0 +1,269 @@
+//! The character classes of RFC 9110 §5.6.2 and §5.5 and RFC 3986, as one table of bits.
+
+/// `tchar = "!" / "#" / "$" / "%" / "&" / "'" / "*" / "+" / "-" / "." / "^" / "_" / "`" / "|" / "~"
+/// / DIGIT / ALPHA` (RFC 9110 §5.6.2).
+const TCHAR: u8 = 1;
+/// `field-vchar / SP / HTAB`, `field-vchar = VCHAR / obs-text` (RFC 9110 §5.5).
+const FIELD_CONTENT: u8 = 1 << 1;
+/// What may stand in a request target: every VCHAR but `#`. RFC 3986 allows fewer, but clients
+/// send `|`, `"` or `{` as they are and no framing hangs on them (RFC 9112 §3.2).
+const TARGET: u8 = 1 << 2;
+/// `unreserved / sub-delims / "%"`: a registered name (RFC 3986 §3.2.2), percent triplets
+/// checked elsewhere.
+const REG_NAME: u8 = 1 << 3;
+
+static CLASS: [u8; 256] = build();
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "evaluated at compile time: an error here does not compile"
+)]
+const fn build() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "i < 256")]
+        let b = i as u8;
+        let alnum = b.is_ascii_alphanumeric();
+        let mut class = 0;
+        if alnum
+            || matches!(
+                b,
+                b'!' | b'#'
+                    | b'$'
+                    | b'%'
+                    | b'&'
+                    | b'\''
+                    | b'*'
+                    | b'+'
+                    | b'-'
+                    | b'.'
+                    | b'^'
+                    | b'_'
+                    | b'`'
+                    | b'|'
+                    | b'~'
+            )
+        {
+            class |= TCHAR;
+        }
+        if b == b'\t' || b == b' ' || b.is_ascii_graphic() || b >= 0x80 {
+            class |= FIELD_CONTENT;
+        }
+        if b.is_ascii_graphic() && b != b'#' {
+            class |= TARGET;
+        }
+        if alnum
+            || matches!(
+                b,
+                b'-' | b'.'
+                    | b'_'
+                    | b'~'
+                    | b'!'
+                    | b'$'
+                    | b'&'
+                    | b'\''
+                    | b'('
+                    | b')'
+                    | b'*'
+                    | b'+'
+                    | b','
+                    | b';'
+                    | b'='
+                    | b'%'
+            )
+        {
+            class |= REG_NAME;
+        }
+        table[i] = class;
+        i += 1;
+    }
+    table
+}
+
+#[inline]
+fn is(b: u8, class: u8) -> bool {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a u8 always indexes a table of 256"
+    )]
+    let bits = CLASS[b as usize];
+    bits & class != 0
+}
+
+/// Whether `b` may stand in a token.
+#[inline]
+pub(crate) fn is_tchar(b: u8) -> bool {
+    is(b, TCHAR)
+}
+
+/// Whether `bytes` is a token: one or more [`is_tchar`].
+#[inline]
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|&b| is_tchar(b))
+}
+
+/// `bytes` without the SP and HTAB around it: `OWS field-value OWS` (RFC 9112 §5).
+#[inline]
+pub(crate) fn trim_ows(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// Whether every byte may stand in a field value.
+///
+/// Eight bytes at a time: a control byte other than HTAB, or DEL, shows as a set high bit in one
+/// of the lanes.
+#[inline]
+pub(crate) fn is_field_content(mut bytes: &[u8]) -> bool {
+    while let Some((block, rest)) = bytes.split_first_chunk::<8>() {
+        // A word with a byte in question is looked at again byte by byte.
+        if suspicious(u64::from_ne_bytes(*block)) && !block.iter().all(|&b| is(b, FIELD_CONTENT)) {
+            return false;
+        }
+        bytes = rest;
+    }
+    bytes.iter().all(|&b| is(b, FIELD_CONTENT))
+}
+
+/// Whether some byte of `word` might be below 0x20 or equal to 0x7F. May err towards yes.
+#[inline]
+fn suspicious(word: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let below = word.wrapping_sub(ONES.wrapping_mul(0x20)) & !word;
+    let delete = word ^ ONES.wrapping_mul(0x7F);
+    let delete = delete.wrapping_sub(ONES) & !delete;
+    (below | delete) & HIGH != 0
+}
+
+/// Whether every byte may stand in a request target and every `%` starts a triplet of `%` and two
+/// hexadecimal digits (RFC 3986 §2.1).
+#[inline]
+pub(crate) fn is_target(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|&b| is(b, TARGET)) && percent_triplets(bytes)
+}
+
+fn percent_triplets(mut bytes: &[u8]) -> bool {
+    while let Some(at) = memchr::memchr(b'%', bytes) {
+        let Some((_, rest)) = bytes.split_at_checked(at) else {
+            return true;
+        };
+        let Some(([_, high, low], rest)) = rest.split_first_chunk::<3>() else {
+            return false;
+        };
+        if !high.is_ascii_hexdigit() || !low.is_ascii_hexdigit() {
+            return false;
+        }
+        bytes = rest;
+    }
+    true
+}
+
+/// `uri-host [ ":" port ]` with a host that is not empty (RFC 9110 §7.2, RFC 3986 §3.2.2). No
+/// userinfo.
+pub(crate) fn is_authority(bytes: &[u8]) -> bool {
+    let (host, port) = split_port(bytes);
+    let port_ok = port.is_none_or(|digits| {
+        digits.len() <= 5
+            && digits.iter().all(u8::is_ascii_digit)
+            && digits.iter().fold(0_u32, |n, d| {
+                n.wrapping_mul(10)
+                    .wrapping_add(u32::from(d.wrapping_sub(b'0')))
+            }) <= 65_535
+    });
+    port_ok
+        && (is_ip_literal(host)
+            || (!host.is_empty()
+                && host.iter().all(|&b| is(b, REG_NAME))
+                && percent_triplets(host)))
+}
+
+/// Splits `host:port` at the colon that is not part of an address in brackets.
+pub(crate) fn split_port(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let after_literal = memchr::memrchr(b']', bytes).unwrap_or(0);
+    match memchr::memrchr(b':', bytes) {
+        Some(colon) if colon >= after_literal => match bytes.split_at_checked(colon) {
+            Some((host, [_, port @ ..])) => (host, Some(port)),
+            _ => (bytes, None),
+        },
+        _ => (bytes, None),
+    }
+}
+
+/// `"[" ( IPv6address / IPvFuture ) "]"`; of the latter only its characters are checked.
+fn is_ip_literal(host: &[u8]) -> bool {
+    let [b'[', inner @ .., b']'] = host else {
+        return false;
+    };
+    let Ok(text) = core::str::from_utf8(inner) else {
+        return false;
+    };
+    text.parse::<core::net::Ipv6Addr>().is_ok()
+        || (matches!(inner, [b'v' | b'V', version, b'.', rest @ ..] if version.is_ascii_hexdigit()
+            && !rest.is_empty()
+            && rest.iter().all(|&b| b == b':' || (b != b'%' && is(b, REG_NAME)))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_suspicious_exactly_where_the_table_refuses_or_it_holds_a_tab() {
+        for b in 0..=255_u8 {
+            for lane in 0..8 {
+                let mut block = [b'a'; 8];
+                block[lane] = b;
+                if !is(b, FIELD_CONTENT) {
+                    assert!(
+                        suspicious(u64::from_ne_bytes(block)),
+                        "{b:#x} in lane {lane}"
+                    );
+                }
+                assert_eq!(
+                    is_field_content(&block),
+                    is(b, FIELD_CONTENT),
+                    "{b:#x} in lane {lane}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn authorities() {
+        for good in [
+            "a",
+            "a.example:80",
+            "a:",
+            "127.0.0.1:65535",
+            "[::1]",
+            "[::1]:8080",
+            "x_y",
+            "a%20b",
+        ] {
+            assert!(is_authority(good.as_bytes()), "{good}");
+        }
+        for bad in [
+            "",
+            ":80",
+            "a@b",
+            "a:b",
+            "a:65536",
+            "a:123456",
+            "[::1",
+            "[::1]x",
+            "[1.2.3.4]",
+            "a b",
+            "a/b",
+            "a%2",
+            "::1",
+            "a,b:c",
+        ] {
+            assert!(!is_authority(bad.as_bytes()), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The timers of a connection: at most one for what is received and one for what is sent.
+
+use core::time::Duration;
+
+use crate::{Config, Instant};
+
+/// What the receiving side waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// For nothing that has a deadline: a handler is at work, or the caller holds the body.
+    Nothing,
+    /// For the first byte of a request.
+    Request,
+    /// For the rest of a head.
+    Head,
+    /// For a body at its least rate.
+    Body,
+    /// For the peer to close, its last bytes thrown away.
+    Linger,
+}
+
+/// Which deadline has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expired {
+    Receive(Waiting),
+    Write,
+}
+
+/// Durations in milliseconds, to keep a connection small; zero is off.
+#[derive(Clone, Debug)]
+pub(crate) struct Deadlines {
+    head: u32,
+    idle: u32,
+    grace: u32,
+    rate: u32,
+    write: u32,
+    linger: u32,
+    waiting: Waiting,
+    /// When `waiting` began; for a body moved later by the time it was held.
+    since: Instant,
+    /// Payload bytes since then.
+    received: u64,
+    held: Option<Instant>,
+    write_due: Option<Instant>,
+}
+
+const fn millis(duration: Duration) -> u32 {
+    let millis = duration.as_millis();
+    if millis > u32::MAX as u128 {
+        u32::MAX
+    } else if millis == 0 && !duration.is_zero() {
+        1
+    } else {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "compared with u32::MAX above"
+        )]
+        {
+            millis as u32
+        }
+    }
+}
+
+impl Deadlines {
+    pub(crate) const fn new(config: &Config) -> Self {
+        Self {
+            head: millis(config.head_timeout),
+            idle: millis(config.idle_timeout),
+            grace: millis(config.body_grace),
+            rate: config.body_min_rate,
+            write: millis(config.write_timeout),
+            linger: millis(config.linger_timeout),
+            waiting: Waiting::Nothing,
+            since: Instant::from_nanos(0),
+            received: 0,
+            held: None,
+            write_due: None,
+        }
+    }
+
+    /// Waits for `what` from now on, or goes on doing so.
+    pub(crate) fn wait(&mut self, what: Waiting, now: Instant) {
+        if self.waiting != what {
+            self.waiting = what;
+            self.since = now;
+            self.received = 0;
+            self.held = None;
+        }
+    }
+
+    /// Payload has arrived.
+    pub(crate) fn received(&mut self, bytes: usize) {
+        self.received = self.received.saturating_add(bytes as u64);
+    }
+
+    /// Stops or restarts the clock of a body while the caller does not want more of it.
+    pub(crate) fn hold(&mut self, held: bool, now: Instant) {
+        match (held, self.held) {
+            (true, None) => self.held = Some(now),
+            (false, Some(start)) => {
+                self.since = self
+                    .since
+                    .saturating_add(now.saturating_since(start.max(self.since)));
+                self.held = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// Output waits (`pending`), and the peer has just taken some of it or it is new (`progress`).
+    pub(crate) fn written(&mut self, progress: bool, pending: bool, now: Instant) {
+        if !pending || self.write == 0 {
+            self.write_due = None;
+        } else if progress || self.write_due.is_none() {
+            self.write_due = Some(after(now, self.write));
+        }
+    }
+
+    pub(crate) fn next(&self) -> Option<Instant> {
+        match (self.receive_due(), self.write_due) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    pub(crate) fn expired(&self, now: Instant) -> Option<Expired> {
+        if self.write_due.is_some_and(|due| due <= now) {
+            Some(Expired::Write)
+        } else if self.receive_due().is_some_and(|due| due <= now) {
+            Some(Expired::Receive(self.waiting))
+        } else {
+            None
+        }
+    }
+
+    fn receive_due(&self) -> Option<Instant> {
+        let timeout = match self.waiting {
+            Waiting::Nothing => return None,
+            Waiting::Request => self.idle,
+            Waiting::Head => self.head,
+            Waiting::Linger => self.linger,
+            Waiting::Body if self.held.is_some() || self.rate == 0 => return None,
+            Waiting::Body => {
+                // The grace, then as long as the bytes so far may take at the least rate.
+                let earned = self
+                    .received
+                    .saturating_mul(1_000)
+                    .checked_div(u64::from(self.rate))
+                    .unwrap_or(u64::MAX);
+                return Some(
+                    after(self.since, self.grace).saturating_add(Duration::from_millis(earned)),
+                );
+            }
+        };
+        (timeout != 0).then(|| after(self.since, timeout))
+    }
+}
+
+fn after(start: Instant, millis: u32) -> Instant {
+    start.saturating_add(Duration::from_millis(u64::from(millis)))
+}

@@ -1,0 +1,393 @@
+//! The sending half of a [`Server`]: heads, the framing of bodies, interim and error responses.
+//!
+//! Invariant: a method that returns an error has written nothing and changed nothing.
+
+use alloc::vec::Vec;
+
+use super::head::MethodKind;
+use super::request::Version;
+use super::response::{BodyMode, BodyPlan, Framing, ResponseHead};
+use super::server::{CloseAction, Server};
+use super::state::{Received, Send, Sent};
+use crate::field_lines::mark;
+use crate::{FieldLines, HttpDate, RecvError, SendError, StatusCode};
+
+/// Fields that may not stand in trailers: they frame, route, authenticate or describe content
+/// (RFC 9110 §6.5.1).
+const FORBIDDEN_TRAILERS: [&str; 20] = [
+    "transfer-encoding",
+    "content-length",
+    "host",
+    "connection",
+    "upgrade",
+    "te",
+    "trailer",
+    "expect",
+    "keep-alive",
+    "proxy-connection",
+    "content-type",
+    "content-encoding",
+    "content-range",
+    "authorization",
+    "proxy-authorization",
+    "www-authenticate",
+    "proxy-authenticate",
+    "set-cookie",
+    "cookie",
+    "cache-control",
+];
+
+impl Server {
+    /// Writes the head of the response to the request seen last, and says how its body is framed.
+    /// With [`BodyMode::None`] the response is complete.
+    ///
+    /// The core adds `Content-Length` or `Transfer-Encoding` as `body` asks, and `Connection` where
+    /// it matters. A response to HEAD, and a 304, tells the length and has no body (RFC 9110
+    /// §9.3.2, RFC 9112 §6.3). A `Content-Length` among the fields must agree with `body`; with
+    /// HEAD and 304 it may stand for a body that was not made.
+    ///
+    /// # Errors
+    /// [`SendError`] if no request waits, or if fields, status and `body` contradict each other.
+    pub fn respond(
+        &mut self,
+        head: &ResponseHead<'_>,
+        body: BodyPlan,
+        out: &mut Vec<u8>,
+    ) -> Result<BodyMode, SendError> {
+        if self.send != Send::Pending {
+            return Err(SendError::NoRequest);
+        }
+        let marks = head.fields.map_or(0, FieldLines::marks);
+        if marks & mark::TRANSFER_ENCODING != 0 {
+            return Err(SendError::TransferEncodingSet);
+        }
+        if body == BodyPlan::Upgrade {
+            return self.switch(head, out);
+        }
+        let status = head.status;
+        let connect = self.exchange.method == MethodKind::Connect && status.is_success();
+        if status.is_informational() || connect {
+            return Err(SendError::WrongStatusClass);
+        }
+        let head_only =
+            self.exchange.method == MethodKind::Head || status == StatusCode::NOT_MODIFIED;
+        let forbids = status.forbids_content() || status == StatusCode::RESET_CONTENT;
+        if forbids && !head_only && !matches!(body, BodyPlan::Empty | BodyPlan::Length(0)) {
+            return Err(SendError::ContentForbidden);
+        }
+        let mut length = match body {
+            BodyPlan::Empty => Some(0),
+            BodyPlan::Length(length) => Some(length),
+            BodyPlan::Streamed | BodyPlan::Upgrade => None,
+        };
+        if marks & mark::CONTENT_LENGTH != 0 {
+            let set = head
+                .fields
+                .and_then(application_length)
+                .ok_or(SendError::ContentLengthMismatch)?;
+            let agrees = length == Some(set) || (head_only && matches!(length, Some(0) | None));
+            if !agrees || status == StatusCode::NO_CONTENT {
+                return Err(SendError::ContentLengthMismatch);
+            }
+            length = Some(set);
+        }
+
+        let http11 = self.exchange.version == Version::Http11;
+        let mode = match (head_only || forbids, length) {
+            (true, _) | (_, Some(0)) => BodyMode::None,
+            (_, Some(length)) => BodyMode::Length(length),
+            (_, None) if http11 => BodyMode::Chunked,
+            (_, None) => BodyMode::CloseDelimited,
+        };
+        let keep_alive = self.exchange.keep_alive
+            && !self.draining
+            && mode != BodyMode::CloseDelimited
+            // It may send its body or leave it out now: what comes next cannot be told.
+            && !self.exchange.expects_continue
+            && self.close == CloseAction::None
+            && !head.fields.is_some_and(|fields| fields.has_connection_option(b"close"));
+
+        start_head(head, out);
+        // A 204 has no length (RFC 9110 §8.6); of a 304 only one that is known to be the content's.
+        let tells_length = status != StatusCode::NO_CONTENT
+            && !(status == StatusCode::NOT_MODIFIED && length == Some(0));
+        match length {
+            Some(_) if marks & mark::CONTENT_LENGTH != 0 || !tells_length => {}
+            Some(length) => {
+                out.extend_from_slice(b"content-length: ");
+                write_decimal(length, out);
+                out.extend_from_slice(b"\r\n");
+            }
+            None if http11 && !forbids => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+            None => {}
+        }
+        if marks & mark::CONNECTION == 0 {
+            match (keep_alive, http11) {
+                (false, _) => out.extend_from_slice(b"connection: close\r\n"),
+                (true, false) => out.extend_from_slice(b"connection: keep-alive\r\n"),
+                (true, true) => {}
+            }
+        }
+        out.extend_from_slice(b"\r\n");
+
+        self.exchange.keep_alive = keep_alive;
+        self.mode = mode;
+        if mode == BodyMode::None {
+            self.complete();
+        } else {
+            self.send = self.send.on(Sent::Head);
+        }
+        Ok(mode)
+    }
+
+    /// `101 Switching Protocols`, or a 2xx that opens a tunnel (RFC 9110 §7.8 and §9.3.6).
+    fn switch(
+        &mut self,
+        head: &ResponseHead<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<BodyMode, SendError> {
+        let tunnel = self.exchange.method == MethodKind::Connect && head.status.is_success();
+        let marks = head.fields.map_or(0, FieldLines::marks);
+        let upgrade = head.status == StatusCode::SWITCHING_PROTOCOLS
+            && self.exchange.offers_upgrade
+            && marks & mark::UPGRADE != 0;
+        if !(tunnel || upgrade) || !self.request_complete() || self.close != CloseAction::None {
+            return Err(SendError::UpgradeNotOffered);
+        }
+        if marks & mark::CONTENT_LENGTH != 0 {
+            return Err(SendError::ContentLengthMismatch);
+        }
+        start_head(head, out);
+        if upgrade && marks & mark::CONNECTION == 0 {
+            out.extend_from_slice(b"connection: upgrade\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+        self.mode = BodyMode::Upgraded;
+        self.send = self.send.on(Sent::Upgrade);
+        self.receive = self.receive.on(Received::End).on(Received::Upgrade);
+        Ok(BodyMode::Upgraded)
+    }
+
+    /// Writes `100 Continue`, if the client waits for it and has not begun to send its body.
+    /// Returns whether it was written. To be called when somebody wants the body.
+    pub fn send_continue(&mut self, out: &mut Vec<u8>) -> bool {
+        let waits = self.exchange.expects_continue && self.send == Send::Pending;
+        if waits {
+            self.exchange.expects_continue = false;
+            out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        waits
+    }
+
+    /// Writes an interim response other than 100 and 101, such as `103 Early Hints`
+    /// (RFC 9110 §15.2, RFC 8297).
+    ///
+    /// # Errors
+    /// [`SendError`] if no request waits, the status is not one of those, or the client speaks
+    /// HTTP/1.0.
+    pub fn inform(
+        &mut self,
+        status: StatusCode,
+        fields: &FieldLines,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        if self.send != Send::Pending {
+            return Err(SendError::NoRequest);
+        }
+        if !status.is_informational()
+            || status == StatusCode::CONTINUE
+            || status == StatusCode::SWITCHING_PROTOCOLS
+        {
+            return Err(SendError::WrongStatusClass);
+        }
+        if self.exchange.version == Version::Http10 {
+            return Err(SendError::InterimToHttp10);
+        }
+        if fields.marks() & mark::TRANSFER_ENCODING != 0 {
+            return Err(SendError::TransferEncodingSet);
+        }
+        if fields.marks() & mark::CONTENT_LENGTH != 0 {
+            return Err(SendError::ContentLengthMismatch);
+        }
+        start_head(
+            &ResponseHead {
+                status,
+                fields: Some(fields),
+                date: None,
+            },
+            out,
+        );
+        out.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    /// Frames the next `len` bytes of the body, which the caller sends itself between prefix and
+    /// suffix. `last` completes the response. A piece of no bytes that is not the last one needs
+    /// nothing sent.
+    ///
+    /// # Errors
+    /// [`SendError`] if no body is being sent, or its length is not the one announced.
+    pub fn frame_data(&mut self, len: u64, last: bool) -> Result<Framing, SendError> {
+        if self.send != Send::Body {
+            return Err(SendError::NoBody);
+        }
+        let framing = match &mut self.mode {
+            BodyMode::Length(left) => {
+                let after = left.checked_sub(len).ok_or(SendError::BodyTooLong)?;
+                if last && after > 0 {
+                    return Err(SendError::BodyTooShort);
+                }
+                *left = after;
+                Framing::NONE
+            }
+            BodyMode::Chunked => match (len, last) {
+                (0, false) => Framing::NONE,
+                (0, true) => Framing::suffix_only(b"0\r\n\r\n"),
+                (_, false) => Framing::chunk(len, b"\r\n"),
+                (_, true) => Framing::chunk(len, b"\r\n0\r\n\r\n"),
+            },
+            BodyMode::CloseDelimited => Framing::NONE,
+            BodyMode::None | BodyMode::Upgraded => return Err(SendError::NoBody),
+        };
+        if last {
+            self.complete();
+        }
+        Ok(framing)
+    }
+
+    /// Completes the body, with trailers if there are any.
+    ///
+    /// # Errors
+    /// [`SendError`] if no body is being sent, bytes are missing, the body is not chunked but
+    /// trailers are given, or one of them may not be a trailer.
+    pub fn finish(
+        &mut self,
+        trailers: Option<&FieldLines>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        let trailers = trailers.filter(|lines| !lines.is_empty());
+        match (trailers, self.mode) {
+            _ if self.send != Send::Body => return Err(SendError::NoBody),
+            (None, _) => {
+                let framing = self.frame_data(0, true)?;
+                out.extend_from_slice(framing.suffix());
+                return Ok(());
+            }
+            (Some(lines), BodyMode::Chunked) => {
+                if lines.iter().any(|line| {
+                    FORBIDDEN_TRAILERS
+                        .iter()
+                        .any(|name| line.name.eq_ignore_ascii_case(name))
+                }) {
+                    return Err(SendError::ForbiddenTrailer);
+                }
+                out.extend_from_slice(b"0\r\n");
+                out.extend_from_slice(lines.as_bytes());
+                out.extend_from_slice(b"\r\n");
+            }
+            (Some(_), _) => return Err(SendError::TrailersForbidden),
+        }
+        self.complete();
+        Ok(())
+    }
+
+    /// The response is complete. If the connection does not persist, it ends here: a body that is
+    /// still on its way is never read as a request.
+    fn complete(&mut self) {
+        self.send = self.send.on(Sent::End);
+        if !self.exchange.keep_alive {
+            self.stop(CloseAction::Linger);
+        }
+    }
+
+    pub(super) fn write_error(
+        &self,
+        error: &RecvError,
+        date: Option<&HttpDate>,
+        out: &mut Vec<u8>,
+    ) {
+        let head = ResponseHead {
+            date,
+            ..ResponseHead::new(error.status())
+        };
+        start_head(&head, out);
+        // `400 Bad Request: the Host field is missing (RFC 9112 §3.2)`
+        let mut code = Vec::with_capacity(3);
+        write_decimal(u64::from(error.status().as_u16()), &mut code);
+        let text: [&[u8]; 8] = [
+            &code,
+            b" ",
+            error.status().reason().as_bytes(),
+            b": ",
+            error.message().as_bytes(),
+            b" (",
+            error.rule().as_bytes(),
+            b")\n",
+        ];
+        out.extend_from_slice(b"content-type: text/plain; charset=utf-8\r\ncontent-length: ");
+        write_decimal(
+            text.iter()
+                .fold(0, |sum, piece| sum.saturating_add(piece.len() as u64)),
+            out,
+        );
+        out.extend_from_slice(b"\r\nconnection: close\r\n\r\n");
+        if self.exchange.method != MethodKind::Head || self.send == Send::Idle {
+            for piece in text {
+                out.extend_from_slice(piece);
+            }
+        }
+    }
+}
+
+/// Status line, date and the application's fields.
+fn start_head(head: &ResponseHead<'_>, out: &mut Vec<u8>) {
+    let lines = head.fields.map_or(&[][..], FieldLines::as_bytes);
+    out.reserve(lines.len().saturating_add(160));
+    match head.status.status_line() {
+        Some(line) => out.extend_from_slice(line),
+        None => {
+            out.extend_from_slice(b"HTTP/1.1 ");
+            write_decimal(u64::from(head.status.as_u16()), out);
+            // The blank before an empty reason phrase is required (RFC 9112 §4).
+            out.extend_from_slice(b" \r\n");
+        }
+    }
+    if let Some(date) = head.date {
+        if head
+            .fields
+            .is_none_or(|fields| fields.marks() & mark::DATE == 0)
+        {
+            out.extend_from_slice(b"date: ");
+            out.extend_from_slice(date.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+    out.extend_from_slice(lines);
+}
+
+/// The one `Content-Length` that the application set, if it is one number.
+fn application_length(fields: &FieldLines) -> Option<u64> {
+    let mut values = fields.get_all("content-length");
+    let value = values.next()?;
+    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    if values.next().is_some() || !digits {
+        return None;
+    }
+    core::str::from_utf8(value).ok()?.parse().ok()
+}
+
+fn write_decimal(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 20];
+    let mut start = digits.len();
+    for digit in digits.iter_mut().rev() {
+        #[expect(clippy::cast_possible_truncation, reason = "below ten")]
+        let value = number.checked_rem(10).unwrap_or(0) as u8;
+        *digit = b'0'.wrapping_add(value);
+        number = number.checked_div(10).unwrap_or(0);
+        start = start.saturating_sub(1);
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+}
