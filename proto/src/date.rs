@@ -11,22 +11,15 @@ impl HttpDate {
     /// use sinew_proto::HttpDate;
     /// assert_eq!(HttpDate::from_unix(784_111_777).as_str(), "Sun, 06 Nov 1994 08:49:37 GMT");
     /// ```
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "seconds are held below the year 10000"
-    )]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "each field is reduced to its range"
-    )]
+    #[expect(clippy::arithmetic_side_effects, reason = "seconds are held below the year 10000")]
+    #[expect(clippy::cast_possible_truncation, reason = "each field is reduced to its range")]
     pub fn from_unix(seconds: u64) -> Self {
         const LAST: u64 = 253_402_300_799;
-        const WEEKDAYS: [&[u8; 5]; 7] = [
-            b"Thu, ", b"Fri, ", b"Sat, ", b"Sun, ", b"Mon, ", b"Tue, ", b"Wed, ",
-        ];
+        const WEEKDAYS: [&[u8; 5]; 7] =
+            [b"Thu, ", b"Fri, ", b"Sat, ", b"Sun, ", b"Mon, ", b"Tue, ", b"Wed, "];
         const MONTHS: [&[u8; 5]; 12] = [
-            b" Jan ", b" Feb ", b" Mar ", b" Apr ", b" May ", b" Jun ", b" Jul ", b" Aug ",
-            b" Sep ", b" Oct ", b" Nov ", b" Dec ",
+            b" Jan ", b" Feb ", b" Mar ", b" Apr ", b" May ", b" Jun ", b" Jul ", b" Aug ", b" Sep ",
+            b" Oct ", b" Nov ", b" Dec ",
         ];
         let seconds = seconds.min(LAST);
         let (days, time) = (seconds / 86_400, seconds % 86_400);
@@ -38,22 +31,12 @@ impl HttpDate {
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted_month = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 {
-            shifted_month + 3
-        } else {
-            shifted_month - 9
-        };
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
         let year = year_of_era + era * 400 + u64::from(month <= 2);
 
         let digits = |n: u64| [b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8];
-        let weekday = WEEKDAYS
-            .get((days % 7) as usize)
-            .copied()
-            .unwrap_or(b"Thu, ");
-        let month = MONTHS
-            .get((month - 1) as usize)
-            .copied()
-            .unwrap_or(b" Jan ");
+        let weekday = WEEKDAYS.get((days % 7) as usize).copied().unwrap_or(b"Thu, ");
+        let month = MONTHS.get((month - 1) as usize).copied().unwrap_or(b" Jan ");
         let mut text = [b' '; 29];
         let pieces: [&[u8]; 10] = [
             weekday,
@@ -68,10 +51,7 @@ impl HttpDate {
             b":",
         ];
         let mut cursor = text.as_mut_slice();
-        for piece in pieces
-            .into_iter()
-            .chain([digits(time % 60).as_slice(), b" GMT"])
-        {
+        for piece in pieces.into_iter().chain([digits(time % 60).as_slice(), b" GMT"]) {
             let Some((now, later)) = cursor.split_at_mut_checked(piece.len()) else {
                 break;
             };
@@ -102,10 +82,7 @@ pub struct DateCache {
 impl DateCache {
     /// A cache that starts at `unix_seconds`.
     pub fn new(unix_seconds: u64) -> Self {
-        Self {
-            second: unix_seconds,
-            date: HttpDate::from_unix(unix_seconds),
-        }
+        Self { second: unix_seconds, date: HttpDate::from_unix(unix_seconds) }
     }
 
     /// The date for `unix_seconds`, formatted anew only if the second is another one.

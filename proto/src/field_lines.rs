@@ -44,28 +44,18 @@ fn mark_of(name: &[u8]) -> u8 {
         17 => (b"transfer-encoding", mark::TRANSFER_ENCODING),
         _ => return 0,
     };
-    if name.eq_ignore_ascii_case(candidate) {
-        bit
-    } else {
-        0
-    }
+    if name.eq_ignore_ascii_case(candidate) { bit } else { 0 }
 }
 
 impl FieldLines {
     /// No lines.
     pub const fn new() -> Self {
-        Self {
-            bytes: Vec::new(),
-            marks: 0,
-        }
+        Self { bytes: Vec::new(), marks: 0 }
     }
 
     /// No lines yet, with room for `bytes` bytes of them.
     pub fn with_capacity(bytes: usize) -> Self {
-        Self {
-            bytes: Vec::with_capacity(bytes),
-            marks: 0,
-        }
+        Self { bytes: Vec::with_capacity(bytes), marks: 0 }
     }
 
     /// Adds a line after the others. White space around the value is left out.
@@ -75,8 +65,7 @@ impl FieldLines {
     pub fn append(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
         let value = grammar::trim_ows(value.as_ref());
         check(name, value)?;
-        self.bytes
-            .reserve(name.len().saturating_add(value.len()).saturating_add(4));
+        self.bytes.reserve(name.len().saturating_add(value.len()).saturating_add(4));
         self.bytes.extend_from_slice(name.as_bytes());
         self.bytes.extend_from_slice(b": ");
         self.bytes.extend_from_slice(value);
@@ -102,10 +91,7 @@ impl FieldLines {
             return false;
         }
         let mut kept = Self::with_capacity(self.bytes.len());
-        for line in self
-            .lines()
-            .filter(|line| !line.field.name.eq_ignore_ascii_case(name))
-        {
+        for line in self.lines().filter(|line| !line.field.name.eq_ignore_ascii_case(name)) {
             kept.bytes.extend_from_slice(line.bytes);
             kept.marks |= mark_of(line.field.name.as_bytes());
         }
@@ -120,9 +106,7 @@ impl FieldLines {
 
     /// The values of every line of that name, in order.
     pub fn get_all<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s [u8]> {
-        self.iter()
-            .filter(move |field| field.name.eq_ignore_ascii_case(name))
-            .map(|field| field.value)
+        self.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     }
 
     /// The value of the first line of that name.
@@ -133,11 +117,7 @@ impl FieldLines {
     /// Whether there is a line of that name.
     pub fn contains(&self, name: &str) -> bool {
         let bit = mark_of(name.as_bytes());
-        if bit != 0 {
-            self.marks & bit != 0
-        } else {
-            self.get(name).is_some()
-        }
+        if bit != 0 { self.marks & bit != 0 } else { self.get(name).is_some() }
     }
 
     /// Whether there is no line.
@@ -164,10 +144,7 @@ impl FieldLines {
     /// Whether `Connection` names that option.
     pub(crate) fn has_connection_option(&self, option: &[u8]) -> bool {
         self.marks & mark::CONNECTION != 0
-            && self
-                .get_all("connection")
-                .flat_map(members)
-                .any(|member| member.eq_ignore_ascii_case(option))
+            && self.get_all("connection").flat_map(members).any(|member| member.eq_ignore_ascii_case(option))
     }
 
     fn lines(&self) -> Lines<'_> {
@@ -205,21 +182,13 @@ impl<'s> Iterator for Lines<'s> {
         let (name, value) = bytes.split_at_checked(memchr::memchr(b':', bytes)?)?;
         let name = core::str::from_utf8(name).ok()?;
         let value = value.strip_prefix(b": ")?.strip_suffix(b"\r\n")?;
-        Some(Line {
-            bytes,
-            field: Field { name, value },
-        })
+        Some(Line { bytes, field: Field { name, value } })
     }
 }
 
 impl fmt::Debug for FieldLines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map()
-            .entries(
-                self.iter()
-                    .map(|field| (field.name, field.value.escape_ascii())),
-            )
-            .finish()
+        f.debug_map().entries(self.iter().map(|field| (field.name, field.value.escape_ascii()))).finish()
     }
 }
 
@@ -233,10 +202,7 @@ mod tests {
         lines.append("Set-Cookie", "a=1").unwrap();
         lines.append("X", " y\t").unwrap();
         lines.append("set-cookie", b"b=\xff").unwrap();
-        assert_eq!(
-            lines.as_bytes(),
-            b"Set-Cookie: a=1\r\nX: y\r\nset-cookie: b=\xff\r\n"
-        );
+        assert_eq!(lines.as_bytes(), b"Set-Cookie: a=1\r\nX: y\r\nset-cookie: b=\xff\r\n");
         assert_eq!(lines.get_all("SET-COOKIE").count(), 2);
         assert!(lines.remove("set-cookie"));
         assert_eq!(lines.as_bytes(), b"X: y\r\n");
@@ -247,28 +213,11 @@ mod tests {
     fn what_would_split_a_response_is_refused_and_changes_nothing() {
         let mut lines = FieldLines::new();
         lines.append("a", "1").unwrap();
-        for value in [
-            "x\ry",
-            "x\ny",
-            "x\0y",
-            "x\r\n\r\nbody",
-            "x\r\n",
-            "\nx",
-            "\u{7f}",
-            "x\u{1b}[0m",
-        ] {
-            assert_eq!(
-                lines.insert("a", value),
-                Err(FieldError::InvalidValue),
-                "{value:?}"
-            );
+        for value in ["x\ry", "x\ny", "x\0y", "x\r\n\r\nbody", "x\r\n", "\nx", "\u{7f}", "x\u{1b}[0m"] {
+            assert_eq!(lines.insert("a", value), Err(FieldError::InvalidValue), "{value:?}");
         }
         for name in ["", "a b", "a:", "a\r\n", "ä", "(x)"] {
-            assert_eq!(
-                lines.append(name, "v"),
-                Err(FieldError::InvalidName),
-                "{name:?}"
-            );
+            assert_eq!(lines.append(name, "v"), Err(FieldError::InvalidName), "{name:?}");
         }
         assert_eq!(lines.as_bytes(), b"a: 1\r\n");
     }

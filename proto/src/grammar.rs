@@ -84,10 +84,7 @@ const fn build() -> [u8; 256] {
 
 #[inline]
 fn is(b: u8, class: u8) -> bool {
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a u8 always indexes a table of 256"
-    )]
+    #[expect(clippy::indexing_slicing, reason = "a u8 always indexes a table of 256")]
     let bits = CLASS[b as usize];
     bits & class != 0
 }
@@ -170,16 +167,14 @@ pub(crate) fn is_authority(bytes: &[u8]) -> bool {
     let port_ok = port.is_none_or(|digits| {
         digits.len() <= 5
             && digits.iter().all(u8::is_ascii_digit)
-            && digits.iter().fold(0_u32, |n, d| {
-                n.wrapping_mul(10)
-                    .wrapping_add(u32::from(d.wrapping_sub(b'0')))
-            }) <= 65_535
+            && digits
+                .iter()
+                .fold(0_u32, |n, d| n.wrapping_mul(10).wrapping_add(u32::from(d.wrapping_sub(b'0'))))
+                <= 65_535
     });
     port_ok
         && (is_ip_literal(host)
-            || (!host.is_empty()
-                && host.iter().all(|&b| is(b, REG_NAME))
-                && percent_triplets(host)))
+            || (!host.is_empty() && host.iter().all(|&b| is(b, REG_NAME)) && percent_triplets(host)))
 }
 
 /// Splits `host:port` at the colon that is not part of an address in brackets.
@@ -219,32 +214,16 @@ mod tests {
                 let mut block = [b'a'; 8];
                 block[lane] = b;
                 if !is(b, FIELD_CONTENT) {
-                    assert!(
-                        suspicious(u64::from_ne_bytes(block)),
-                        "{b:#x} in lane {lane}"
-                    );
+                    assert!(suspicious(u64::from_ne_bytes(block)), "{b:#x} in lane {lane}");
                 }
-                assert_eq!(
-                    is_field_content(&block),
-                    is(b, FIELD_CONTENT),
-                    "{b:#x} in lane {lane}"
-                );
+                assert_eq!(is_field_content(&block), is(b, FIELD_CONTENT), "{b:#x} in lane {lane}");
             }
         }
     }
 
     #[test]
     fn authorities() {
-        for good in [
-            "a",
-            "a.example:80",
-            "a:",
-            "127.0.0.1:65535",
-            "[::1]",
-            "[::1]:8080",
-            "x_y",
-            "a%20b",
-        ] {
+        for good in ["a", "a.example:80", "a:", "127.0.0.1:65535", "[::1]", "[::1]:8080", "x_y", "a%20b"] {
             assert!(is_authority(good.as_bytes()), "{good}");
         }
         for bad in [

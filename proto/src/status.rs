@@ -24,11 +24,7 @@ impl StatusCode {
     /// # Errors
     /// [`InvalidStatusCode`] unless 100 <= `code` <= 599.
     pub const fn new(code: u16) -> Result<Self, InvalidStatusCode> {
-        if code >= 100 && code <= 599 {
-            Ok(Self(code))
-        } else {
-            Err(InvalidStatusCode)
-        }
+        if code >= 100 && code <= 599 { Ok(Self(code)) } else { Err(InvalidStatusCode) }
     }
 
     /// The number, 100 to 599.

@@ -32,10 +32,7 @@ impl Instant {
         let nanos = if nanos > u64::MAX as u128 {
             u64::MAX
         } else {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "compared with u64::MAX above"
-            )]
+            #[expect(clippy::cast_possible_truncation, reason = "compared with u64::MAX above")]
             {
                 nanos as u64
             }

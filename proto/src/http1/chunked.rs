@@ -52,12 +52,7 @@ pub(crate) enum Found {
 
 impl Chunked {
     pub(crate) const fn new(budget: u32) -> Self {
-        Self {
-            state: State::Size,
-            digits: 0,
-            remaining: 0,
-            budget,
-        }
+        Self { state: State::Size, digits: 0, remaining: 0, budget }
     }
 
     /// Whether the last chunk was seen.
@@ -77,8 +72,7 @@ impl Chunked {
                     if available == 0 {
                         return Ok((at, Found::NeedInput));
                     }
-                    let taken =
-                        usize::try_from(self.remaining).map_or(available, |n| n.min(available));
+                    let taken = usize::try_from(self.remaining).map_or(available, |n| n.min(available));
                     self.remaining = self.remaining.saturating_sub(taken as u64);
                     if self.remaining == 0 {
                         self.state = State::DataCr;
@@ -104,16 +98,12 @@ impl Chunked {
             (Size, b';') if self.digits > 0 => self.extension(ExtensionName { empty: true })?,
             (Size, _) => self.size_digit(byte)?,
 
-            (ExtensionName { empty: true }, _) if blank => {
-                self.extension(ExtensionName { empty: true })?
-            }
+            (ExtensionName { empty: true }, _) if blank => self.extension(ExtensionName { empty: true })?,
             (ExtensionName { empty: false }, _) if blank => self.extension(AfterName)?,
             (ExtensionName { .. }, _) if grammar::is_tchar(byte) => {
                 self.extension(ExtensionName { empty: false })?
             }
-            (ExtensionName { empty: false }, b'=') | (AfterName, b'=') => {
-                self.extension(BeforeValue)?
-            }
+            (ExtensionName { empty: false } | AfterName, b'=') => self.extension(BeforeValue)?,
             (ExtensionName { empty: false } | AfterName | Value | AfterValue, b';') => {
                 self.extension(ExtensionName { empty: true })?
             }
@@ -126,9 +116,7 @@ impl Chunked {
             (Value, _) if blank => self.extension(AfterValue)?,
             (Quoted, b'"') => self.extension(AfterValue)?,
             (Quoted, b'\\') => self.extension(QuotedPair)?,
-            (Quoted | QuotedPair, _) if grammar::is_field_content(&[byte]) => {
-                self.extension(Quoted)?
-            }
+            (Quoted | QuotedPair, _) if grammar::is_field_content(&[byte]) => self.extension(Quoted)?,
             (AfterValue, b'\r') => SizeLf,
             (AfterValue, _) if blank => self.extension(AfterValue)?,
 
@@ -146,9 +134,7 @@ impl Chunked {
 
     /// `chunk-size = 1*HEXDIG`, here at most 16 of them.
     fn size_digit(&mut self, byte: u8) -> Result<State, RecvError> {
-        let digit = char::from(byte)
-            .to_digit(16)
-            .ok_or(RecvError::InvalidChunkSize)?;
+        let digit = char::from(byte).to_digit(16).ok_or(RecvError::InvalidChunkSize)?;
         if self.digits >= 16 {
             return Err(RecvError::InvalidChunkSize);
         }
@@ -162,10 +148,7 @@ impl Chunked {
 
     /// Spends a byte of the budget for what a chunk line does not need.
     fn extension(&mut self, next: State) -> Result<State, RecvError> {
-        self.budget = self
-            .budget
-            .checked_sub(1)
-            .ok_or(RecvError::ChunkExtensionsTooLarge)?;
+        self.budget = self.budget.checked_sub(1).ok_or(RecvError::ChunkExtensionsTooLarge)?;
         Ok(next)
     }
 }

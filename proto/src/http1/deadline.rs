@@ -51,10 +51,7 @@ const fn millis(duration: Duration) -> u32 {
     } else if millis == 0 && !duration.is_zero() {
         1
     } else {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "compared with u32::MAX above"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "compared with u32::MAX above")]
         {
             millis as u32
         }
@@ -98,9 +95,7 @@ impl Deadlines {
         match (held, self.held) {
             (true, None) => self.held = Some(now),
             (false, Some(start)) => {
-                self.since = self
-                    .since
-                    .saturating_add(now.saturating_since(start.max(self.since)));
+                self.since = self.since.saturating_add(now.saturating_since(start.max(self.since)));
                 self.held = None;
             }
             _ => {}
@@ -109,6 +104,10 @@ impl Deadlines {
 
     /// Output waits (`pending`), and the peer has just taken some of it or it is new (`progress`).
     pub(crate) fn written(&mut self, progress: bool, pending: bool, now: Instant) {
+        // Lingering begins when the last byte is out.
+        if pending && self.waiting == Waiting::Linger {
+            self.since = now;
+        }
         if !pending || self.write == 0 {
             self.write_due = None;
         } else if progress || self.write_due.is_none() {
@@ -142,14 +141,9 @@ impl Deadlines {
             Waiting::Body if self.held.is_some() || self.rate == 0 => return None,
             Waiting::Body => {
                 // The grace, then as long as the bytes so far may take at the least rate.
-                let earned = self
-                    .received
-                    .saturating_mul(1_000)
-                    .checked_div(u64::from(self.rate))
-                    .unwrap_or(u64::MAX);
-                return Some(
-                    after(self.since, self.grace).saturating_add(Duration::from_millis(earned)),
-                );
+                let earned =
+                    self.received.saturating_mul(1_000).checked_div(u64::from(self.rate)).unwrap_or(u64::MAX);
+                return Some(after(self.since, self.grace).saturating_add(Duration::from_millis(earned)));
             }
         };
         (timeout != 0).then(|| after(self.since, timeout))

@@ -28,29 +28,23 @@ pub(crate) fn judge(head: &Head, target: &str, fields: Fields<'_>) -> Result<Ver
     let mut connection = Connection::default();
     let mut upgrade = false;
     let mut expect = false;
-    for field in fields.iter() {
-        let is = |name: &str| field.name.eq_ignore_ascii_case(name);
+    for (name, value) in fields.iter_bytes() {
+        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
         // The lengths of the names that matter; most fields are dismissed by them alone.
-        match field.name.len() {
-            4 if is("host") => {
-                if host.replace(field.value).is_some() {
-                    return Err(RecvError::DuplicateHost);
-                }
-            }
-            6 if http11 && is("expect") => {
-                if !field.value.eq_ignore_ascii_case(b"100-continue") {
+        match name.len() {
+            4 if is(b"host") => unique(&mut host, value, RecvError::DuplicateHost)?,
+            6 if http11 && is(b"expect") => {
+                if !value.eq_ignore_ascii_case(b"100-continue") {
                     return Err(RecvError::UnknownExpectation);
                 }
                 expect = true;
             }
-            7 if is("upgrade") => upgrade |= !field.value.is_empty(),
-            10 if is("connection") => connection.add(field.value),
-            14 if is("content-length") => {
-                if content_length.replace(decimal(field.value)?).is_some() {
-                    return Err(RecvError::DuplicateContentLength);
-                }
+            7 if is(b"upgrade") => upgrade |= !value.is_empty(),
+            10 if is(b"connection") => connection.add(value),
+            14 if is(b"content-length") => {
+                unique(&mut content_length, decimal(value)?, RecvError::DuplicateContentLength)?;
             }
-            17 if is("transfer-encoding") => codings.add(field.value)?,
+            17 if is(b"transfer-encoding") => codings.add(value)?,
             _ => {}
         }
     }
@@ -71,15 +65,19 @@ pub(crate) fn judge(head: &Head, target: &str, fields: Fields<'_>) -> Result<Ver
     })
 }
 
+/// Sets what may be set once.
+fn unique<T>(slot: &mut Option<T>, value: T, twice: RecvError) -> Result<(), RecvError> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(twice),
+    }
+}
+
 /// One `Host` in HTTP/1.1, valid, and the same as the authority of an absolute target
 /// (RFC 9112 §3.2).
 fn check_host(head: &Head, target: &str, host: Option<&[u8]>) -> Result<(), RecvError> {
     let Some(host) = host else {
-        return if head.version == Version::Http11 {
-            Err(RecvError::MissingHost)
-        } else {
-            Ok(())
-        };
+        return if head.version == Version::Http11 { Err(RecvError::MissingHost) } else { Ok(()) };
     };
     if !grammar::is_authority(host) {
         return Err(RecvError::InvalidHost);
@@ -101,9 +99,7 @@ fn decimal(value: &[u8]) -> Result<u64, RecvError> {
     value
         .iter()
         .try_fold(0_u64, |sum, &b| {
-            let digit = b
-                .is_ascii_digit()
-                .then(|| u64::from(b.wrapping_sub(b'0')))?;
+            let digit = b.is_ascii_digit().then(|| u64::from(b.wrapping_sub(b'0')))?;
             sum.checked_mul(10)?.checked_add(digit)
         })
         .ok_or(RecvError::InvalidContentLength)

@@ -84,12 +84,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) const NONE: Self = Self {
-        start: 0,
-        line: 0,
-        scanned: 0,
-        fields: 0,
-    };
+    pub(crate) const NONE: Self = Self { start: 0, line: 0, scanned: 0, fields: 0 };
 }
 
 /// What is being read.
@@ -150,23 +145,10 @@ fn lines(
 ) -> Result<Option<usize>, RecvError> {
     let (limit, too_large) = section.limit();
     table.clear();
-    if let (
-        Section::Head { .. },
-        Progress {
-            line: 0, start: 0, ..
-        },
-    ) = (section, *progress)
-    {
+    if let (Section::Head { .. }, Progress { line: 0, start: 0, .. }) = (section, *progress) {
         // One empty line before a request line is passed over (RFC 9112 §2.2).
         match input {
-            [b'\r', b'\n', ..] => {
-                *progress = Progress {
-                    start: 2,
-                    line: 2,
-                    scanned: 2,
-                    fields: 0,
-                }
-            }
+            [b'\r', b'\n', ..] => *progress = Progress { start: 2, line: 2, scanned: 2, fields: 0 },
             [b'\r'] => return Ok(None),
             _ => {}
         }
@@ -219,23 +201,13 @@ fn lines(
 /// What can be said about a request line from its beginning: garbage is refused at once, and so is
 /// a target without end.
 fn partial_request_line(line: &[u8], max_target: u32) -> Result<(), RecvError> {
-    let method = line
-        .iter()
-        .take(MAX_METHOD.saturating_add(1))
-        .position(|&b| b == b' ');
+    let method = line.iter().take(MAX_METHOD.saturating_add(1)).position(|&b| b == b' ');
     let visible = line.get(..method.unwrap_or(line.len())).unwrap_or_default();
-    if visible.len() > MAX_METHOD
-        || method == Some(0)
-        || !visible.iter().all(|&b| grammar::is_tchar(b))
-    {
+    if visible.len() > MAX_METHOD || method == Some(0) || !visible.iter().all(|&b| grammar::is_tchar(b)) {
         return Err(RecvError::InvalidMethod);
     }
     // Method, blank, target, blank, version, CR.
-    if line.len()
-        > (max_target as usize)
-            .saturating_add(MAX_METHOD)
-            .saturating_add(11)
-    {
+    if line.len() > (max_target as usize).saturating_add(MAX_METHOD).saturating_add(11) {
         return Err(RecvError::TargetTooLong);
     }
     Ok(())
@@ -296,9 +268,7 @@ fn target_form(method: &[u8], target: &[u8]) -> Option<(TargetForm, usize)> {
         b"*" => (method == b"OPTIONS").then_some((TargetForm::Asterisk, 0)),
         _ => {
             let authority = authority_of(target)?;
-            let path = memchr::memmem::find(target, b"://")?
-                .checked_add(3)?
-                .checked_add(authority.len())?;
+            let path = memchr::memmem::find(target, b"://")?.checked_add(3)?.checked_add(authority.len())?;
             grammar::is_authority(authority.as_bytes()).then_some((TargetForm::Absolute, path))
         }
     }
@@ -313,10 +283,7 @@ pub(crate) fn authority_of(target: &[u8]) -> Option<&str> {
         return None;
     }
     let rest = rest.strip_prefix(b"://")?;
-    let end = rest
-        .iter()
-        .position(|&b| b == b'/' || b == b'?')
-        .unwrap_or(rest.len());
+    let end = rest.iter().position(|&b| b == b'/' || b == b'?').unwrap_or(rest.len());
     core::str::from_utf8(rest.get(..end)?).ok()
 }
 
@@ -325,18 +292,11 @@ fn field_line(line: &[u8], at: usize) -> Result<Span, RecvError> {
     if let [b' ' | b'\t', ..] = line {
         return Err(RecvError::LeadingWhitespace);
     }
-    let name_len = line
-        .iter()
-        .position(|&b| !grammar::is_tchar(b))
-        .unwrap_or(line.len());
-    let (name, rest) = line
-        .split_at_checked(name_len)
-        .ok_or(RecvError::InvalidFieldName)?;
+    let name_len = line.iter().position(|&b| !grammar::is_tchar(b)).unwrap_or(line.len());
+    let (name, rest) = line.split_at_checked(name_len).ok_or(RecvError::InvalidFieldName)?;
     let value = match rest {
         [b':', value @ ..] if !name.is_empty() => value,
-        [b' ' | b'\t', rest @ ..]
-            if !name.is_empty() && grammar::trim_ows(rest).first() == Some(&b':') =>
-        {
+        [b' ' | b'\t', rest @ ..] if !name.is_empty() && grammar::trim_ows(rest).first() == Some(&b':') => {
             return Err(RecvError::WhitespaceBeforeColon);
         }
         _ => return Err(RecvError::InvalidFieldName),
@@ -345,18 +305,11 @@ fn field_line(line: &[u8], at: usize) -> Result<Span, RecvError> {
     if !grammar::is_field_content(trimmed) {
         return Err(RecvError::InvalidFieldValue);
     }
-    let leading = value
-        .iter()
-        .take_while(|&&b| b == b' ' || b == b'\t')
-        .count();
+    let leading = value.iter().take_while(|&&b| b == b' ' || b == b'\t').count();
     Ok(Span {
         name: offset(at),
         name_len: u16::try_from(name.len()).map_err(|_| RecvError::InvalidFieldName)?,
-        value: offset(
-            at.saturating_add(name.len())
-                .saturating_add(1)
-                .saturating_add(leading),
-        ),
+        value: offset(at.saturating_add(name.len()).saturating_add(1).saturating_add(leading)),
         value_len: offset(trimmed.len()),
     })
 }

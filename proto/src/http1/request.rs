@@ -59,14 +59,8 @@ impl<'b> RequestHead<'b> {
     pub fn new(input: &'b [u8], table: &'b FieldTable) -> Self {
         let head = table.head;
         let start = head.start as usize;
-        let bytes = input
-            .get(start..start.saturating_add(head.len as usize))
-            .unwrap_or_default();
-        Self {
-            bytes,
-            head,
-            spans: table.spans(),
-        }
+        let bytes = input.get(start..start.saturating_add(head.len as usize)).unwrap_or_default();
+        Self { bytes, head, spans: table.spans() }
     }
 
     /// The method, case as received: a token (RFC 9110 §9.1).
@@ -89,17 +83,13 @@ impl<'b> RequestHead<'b> {
 
     /// The query of the target, after the first `?`, not decoded.
     pub fn query(&self) -> Option<&'b str> {
-        self.path_and_query()
-            .split_once('?')
-            .map(|(_, query)| query)
+        self.path_and_query().split_once('?').map(|(_, query)| query)
     }
 
     fn path_and_query(&self) -> &'b str {
         self.text(
             self.head.path,
-            self.head
-                .target_len
-                .saturating_sub(self.head.path.saturating_sub(self.head.target)),
+            self.head.target_len.saturating_sub(self.head.path.saturating_sub(self.head.target)),
         )
     }
 
@@ -131,10 +121,7 @@ impl<'b> RequestHead<'b> {
 
     fn text(&self, at: u32, len: u32) -> &'b str {
         let at = at as usize;
-        let bytes = self
-            .bytes
-            .get(at..at.saturating_add(len as usize))
-            .unwrap_or_default();
+        let bytes = self.bytes.get(at..at.saturating_add(len as usize)).unwrap_or_default();
         core::str::from_utf8(bytes).unwrap_or_default()
     }
 }
@@ -153,19 +140,8 @@ impl fmt::Debug for RequestHead<'_> {
 
 impl PartialEq for RequestHead<'_> {
     fn eq(&self, other: &Self) -> bool {
-        (
-            self.method(),
-            self.target(),
-            self.version(),
-            self.fields(),
-            self.body(),
-        ) == (
-            other.method(),
-            other.target(),
-            other.version(),
-            other.fields(),
-            other.body(),
-        )
+        (self.method(), self.target(), self.version(), self.fields(), self.body())
+            == (other.method(), other.target(), other.version(), other.fields(), other.body())
     }
 }
 
@@ -190,11 +166,7 @@ pub struct RequestHeadBuf {
 impl RequestHeadBuf {
     /// An empty head, to copy into.
     pub const fn new() -> Self {
-        Self {
-            bytes: Vec::new(),
-            head: Head::EMPTY,
-            spans: Vec::new(),
-        }
+        Self { bytes: Vec::new(), head: Head::EMPTY, spans: Vec::new() }
     }
 
     /// Replaces the content by a copy of `head`.
@@ -203,10 +175,7 @@ impl RequestHeadBuf {
         self.bytes.extend_from_slice(head.bytes);
         self.spans.clear();
         self.spans.extend_from_slice(head.spans);
-        self.head = Head {
-            start: 0,
-            ..head.head
-        };
+        self.head = Head { start: 0, ..head.head };
     }
 
     /// A head made from parts, checked as if it had been received: for tests, and for those who
@@ -221,7 +190,9 @@ impl RequestHeadBuf {
     ) -> Result<Self, RecvError> {
         let mut text = String::new();
         let mut lines = crate::FieldLines::new();
+        let mut max_fields = 1_u16;
         for (name, value) in fields {
+            max_fields = max_fields.checked_add(1).ok_or(RecvError::TooManyFields)?;
             lines.append(name, value).map_err(|error| match error {
                 FieldError::InvalidName => RecvError::InvalidFieldName,
                 FieldError::InvalidValue => RecvError::InvalidFieldValue,
@@ -230,9 +201,7 @@ impl RequestHeadBuf {
         if !lines.contains("host") {
             // An absolute target or none: any host that agrees with itself will do.
             let host = head::authority_of(target.as_bytes()).unwrap_or("localhost");
-            lines
-                .append("host", host)
-                .map_err(|_| RecvError::InvalidTarget)?;
+            lines.append("host", host).map_err(|_| RecvError::InvalidTarget)?;
         }
         for part in [method, " ", target, " HTTP/1.1\r\n"] {
             text.push_str(part);
@@ -244,7 +213,7 @@ impl RequestHeadBuf {
         let config = crate::Config {
             max_head_bytes: limit,
             max_target_bytes: limit,
-            max_fields: u16::MAX,
+            max_fields,
             ..crate::Config::DEFAULT
         };
         let mut table = FieldTable::new(&config);
@@ -261,11 +230,7 @@ impl RequestHeadBuf {
 
     /// The head as a view.
     pub fn as_head(&self) -> RequestHead<'_> {
-        RequestHead {
-            bytes: &self.bytes,
-            head: self.head,
-            spans: &self.spans,
-        }
+        RequestHead { bytes: &self.bytes, head: self.head, spans: &self.spans }
     }
 }
 

@@ -69,8 +69,7 @@ impl Server {
         if status.is_informational() || connect {
             return Err(SendError::WrongStatusClass);
         }
-        let head_only =
-            self.exchange.method == MethodKind::Head || status == StatusCode::NOT_MODIFIED;
+        let head_only = self.exchange.method == MethodKind::Head || status == StatusCode::NOT_MODIFIED;
         let forbids = status.forbids_content() || status == StatusCode::RESET_CONTENT;
         if forbids && !head_only && !matches!(body, BodyPlan::Empty | BodyPlan::Length(0)) {
             return Err(SendError::ContentForbidden);
@@ -81,10 +80,7 @@ impl Server {
             BodyPlan::Streamed | BodyPlan::Upgrade => None,
         };
         if marks & mark::CONTENT_LENGTH != 0 {
-            let set = head
-                .fields
-                .and_then(application_length)
-                .ok_or(SendError::ContentLengthMismatch)?;
+            let set = head.fields.and_then(application_length).ok_or(SendError::ContentLengthMismatch)?;
             let agrees = length == Some(set) || (head_only && matches!(length, Some(0) | None));
             if !agrees || status == StatusCode::NO_CONTENT {
                 return Err(SendError::ContentLengthMismatch);
@@ -109,8 +105,8 @@ impl Server {
 
         start_head(head, out);
         // A 204 has no length (RFC 9110 §8.6); of a 304 only one that is known to be the content's.
-        let tells_length = status != StatusCode::NO_CONTENT
-            && !(status == StatusCode::NOT_MODIFIED && length == Some(0));
+        let tells_length =
+            status != StatusCode::NO_CONTENT && !(status == StatusCode::NOT_MODIFIED && length == Some(0));
         match length {
             Some(_) if marks & mark::CONTENT_LENGTH != 0 || !tells_length => {}
             Some(length) => {
@@ -141,11 +137,7 @@ impl Server {
     }
 
     /// `101 Switching Protocols`, or a 2xx that opens a tunnel (RFC 9110 §7.8 and §9.3.6).
-    fn switch(
-        &mut self,
-        head: &ResponseHead<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<BodyMode, SendError> {
+    fn switch(&mut self, head: &ResponseHead<'_>, out: &mut Vec<u8>) -> Result<BodyMode, SendError> {
         let tunnel = self.exchange.method == MethodKind::Connect && head.status.is_success();
         let marks = head.fields.map_or(0, FieldLines::marks);
         let upgrade = head.status == StatusCode::SWITCHING_PROTOCOLS
@@ -209,14 +201,7 @@ impl Server {
         if fields.marks() & mark::CONTENT_LENGTH != 0 {
             return Err(SendError::ContentLengthMismatch);
         }
-        start_head(
-            &ResponseHead {
-                status,
-                fields: Some(fields),
-                date: None,
-            },
-            out,
-        );
+        start_head(&ResponseHead { status, fields: Some(fields), date: None }, out);
         out.extend_from_slice(b"\r\n");
         Ok(())
     }
@@ -260,11 +245,7 @@ impl Server {
     /// # Errors
     /// [`SendError`] if no body is being sent, bytes are missing, the body is not chunked but
     /// trailers are given, or one of them may not be a trailer.
-    pub fn finish(
-        &mut self,
-        trailers: Option<&FieldLines>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), SendError> {
+    pub fn finish(&mut self, trailers: Option<&FieldLines>, out: &mut Vec<u8>) -> Result<(), SendError> {
         let trailers = trailers.filter(|lines| !lines.is_empty());
         match (trailers, self.mode) {
             _ if self.send != Send::Body => return Err(SendError::NoBody),
@@ -274,11 +255,10 @@ impl Server {
                 return Ok(());
             }
             (Some(lines), BodyMode::Chunked) => {
-                if lines.iter().any(|line| {
-                    FORBIDDEN_TRAILERS
-                        .iter()
-                        .any(|name| line.name.eq_ignore_ascii_case(name))
-                }) {
+                if lines
+                    .iter()
+                    .any(|line| FORBIDDEN_TRAILERS.iter().any(|name| line.name.eq_ignore_ascii_case(name)))
+                {
                     return Err(SendError::ForbiddenTrailer);
                 }
                 out.extend_from_slice(b"0\r\n");
@@ -300,16 +280,8 @@ impl Server {
         }
     }
 
-    pub(super) fn write_error(
-        &self,
-        error: &RecvError,
-        date: Option<&HttpDate>,
-        out: &mut Vec<u8>,
-    ) {
-        let head = ResponseHead {
-            date,
-            ..ResponseHead::new(error.status())
-        };
+    pub(super) fn write_error(&self, error: RecvError, date: Option<&HttpDate>, out: &mut Vec<u8>) {
+        let head = ResponseHead { date, ..ResponseHead::new(error.status()) };
         start_head(&head, out);
         // `400 Bad Request: the Host field is missing (RFC 9112 §3.2)`
         let mut code = Vec::with_capacity(3);
@@ -325,11 +297,7 @@ impl Server {
             b")\n",
         ];
         out.extend_from_slice(b"content-type: text/plain; charset=utf-8\r\ncontent-length: ");
-        write_decimal(
-            text.iter()
-                .fold(0, |sum, piece| sum.saturating_add(piece.len() as u64)),
-            out,
-        );
+        write_decimal(text.iter().fold(0, |sum, piece| sum.saturating_add(piece.len() as u64)), out);
         out.extend_from_slice(b"\r\nconnection: close\r\n\r\n");
         if self.exchange.method != MethodKind::Head || self.send == Send::Idle {
             for piece in text {
@@ -343,20 +311,16 @@ impl Server {
 fn start_head(head: &ResponseHead<'_>, out: &mut Vec<u8>) {
     let lines = head.fields.map_or(&[][..], FieldLines::as_bytes);
     out.reserve(lines.len().saturating_add(160));
-    match head.status.status_line() {
-        Some(line) => out.extend_from_slice(line),
-        None => {
-            out.extend_from_slice(b"HTTP/1.1 ");
-            write_decimal(u64::from(head.status.as_u16()), out);
-            // The blank before an empty reason phrase is required (RFC 9112 §4).
-            out.extend_from_slice(b" \r\n");
-        }
+    if let Some(line) = head.status.status_line() {
+        out.extend_from_slice(line);
+    } else {
+        out.extend_from_slice(b"HTTP/1.1 ");
+        write_decimal(u64::from(head.status.as_u16()), out);
+        // The blank before an empty reason phrase is required (RFC 9112 §4).
+        out.extend_from_slice(b" \r\n");
     }
     if let Some(date) = head.date {
-        if head
-            .fields
-            .is_none_or(|fields| fields.marks() & mark::DATE == 0)
-        {
+        if head.fields.is_none_or(|fields| fields.marks() & mark::DATE == 0) {
             out.extend_from_slice(b"date: ");
             out.extend_from_slice(date.as_bytes());
             out.extend_from_slice(b"\r\n");

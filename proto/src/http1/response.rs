@@ -17,11 +17,7 @@ pub struct ResponseHead<'a> {
 impl ResponseHead<'_> {
     /// A response of that status, without fields.
     pub const fn new(status: StatusCode) -> Self {
-        Self {
-            status,
-            fields: None,
-            date: None,
-        }
+        Self { status, fields: None, date: None }
     }
 }
 
@@ -63,17 +59,10 @@ pub struct Framing {
 }
 
 impl Framing {
-    pub(crate) const NONE: Self = Self {
-        prefix: [0; 18],
-        start: 18,
-        suffix: b"",
-    };
+    pub(crate) const NONE: Self = Self { prefix: [0; 18], start: 18, suffix: b"" };
 
     pub(crate) const fn suffix_only(suffix: &'static [u8]) -> Self {
-        Self {
-            suffix,
-            ..Self::NONE
-        }
+        Self { suffix, ..Self::NONE }
     }
 
     /// The size line of a chunk of `len` bytes, and what ends it (RFC 9112 §7.1).
@@ -84,7 +73,6 @@ impl Framing {
         if let Some((digits, line_end)) = prefix.split_at_mut_checked(16) {
             line_end.copy_from_slice(b"\r\n");
             for digit in digits.iter_mut().rev() {
-                #[expect(clippy::cast_possible_truncation, reason = "four bits")]
                 let nibble = (rest & 15) as u8;
                 *digit = if nibble < 10 {
                     b'0'.wrapping_add(nibble)
@@ -98,18 +86,12 @@ impl Framing {
                 }
             }
         }
-        Self {
-            prefix,
-            start,
-            suffix,
-        }
+        Self { prefix, start, suffix }
     }
 
     /// To be sent before the piece: the chunk's size line, or nothing.
     pub fn prefix(&self) -> &[u8] {
-        self.prefix
-            .get(usize::from(self.start)..)
-            .unwrap_or_default()
+        self.prefix.get(usize::from(self.start)..).unwrap_or_default()
     }
 
     /// To be sent after the piece: the chunk's end, after the last one the end of the body too, or

@@ -176,9 +176,7 @@ impl Server {
         let Step { consumed, event } = self.advance(input, fields, now)?;
         let event = match event {
             Kind::Request => Event::Request(RequestHead::new(input, fields)),
-            Kind::Data { at, len } => {
-                Event::Data(input.get(at..at.saturating_add(len)).unwrap_or_default())
-            }
+            Kind::Data { at, len } => Event::Data(input.get(at..at.saturating_add(len)).unwrap_or_default()),
             Kind::Trailers => Event::Trailers(fields.trailers(input)),
             Kind::End => Event::End,
             Kind::NeedInput => Event::NeedInput,
@@ -207,22 +205,13 @@ impl Server {
                 self.next_exchange();
                 self.advance_head(input, fields, now)
             }
-            Receive::Ended => Ok(Step {
-                consumed: 0,
-                event: Kind::Paused,
-            }),
-            Receive::Upgraded => Ok(Step {
-                consumed: 0,
-                event: Kind::Upgraded,
-            }),
+            Receive::Ended => Ok(Step { consumed: 0, event: Kind::Paused }),
+            Receive::Upgraded => Ok(Step { consumed: 0, event: Kind::Upgraded }),
             Receive::Closed => {
                 if self.close_action() == CloseAction::Linger {
                     self.deadlines.wait(Waiting::Linger, now);
                 }
-                Ok(Step {
-                    consumed: input.len(),
-                    event: Kind::Closed,
-                })
+                Ok(Step { consumed: input.len(), event: Kind::Closed })
             }
         };
         if result.is_err() {
@@ -240,30 +229,18 @@ impl Server {
         if input.is_empty() {
             if self.end_of_input || self.draining {
                 self.stop(CloseAction::AfterFlush);
-                return Ok(Step {
-                    consumed: 0,
-                    event: Kind::Closed,
-                });
+                return Ok(Step { consumed: 0, event: Kind::Closed });
             }
             self.deadlines.wait(Waiting::Request, now);
-            return Ok(Step {
-                consumed: 0,
-                event: Kind::NeedInput,
-            });
+            return Ok(Step { consumed: 0, event: Kind::NeedInput });
         }
-        let section = Section::Head {
-            max_bytes: self.limits.head,
-            max_target: self.limits.target,
-        };
+        let section = Section::Head { max_bytes: self.limits.head, max_target: self.limits.target };
         let Some(consumed) = head::parse(input, &mut self.progress, section, fields)? else {
             if self.end_of_input {
                 return Err(RecvError::UnexpectedEnd);
             }
             self.deadlines.wait(Waiting::Head, now);
-            return Ok(Step {
-                consumed: 0,
-                event: Kind::NeedInput,
-            });
+            return Ok(Step { consumed: 0, event: Kind::NeedInput });
         };
         let head = &fields.head;
         self.body = match head.body {
@@ -282,10 +259,7 @@ impl Server {
         self.deadlines.wait(Waiting::Nothing, now);
         self.receive = self.receive.on(Received::Head);
         self.send = self.send.on(Sent::Request);
-        Ok(Step {
-            consumed,
-            event: Kind::Request,
-        })
+        Ok(Step { consumed, event: Kind::Request })
     }
 
     fn advance_body(
@@ -306,10 +280,7 @@ impl Server {
                     self.deadlines.wait(Waiting::Body, now);
                     self.deadlines.received(len);
                     if !unwanted {
-                        return Ok(Step {
-                            consumed: used,
-                            event: Kind::Data { at: data, len },
-                        });
+                        return Ok(Step { consumed: used, event: Kind::Data { at: data, len } });
                     }
                     let Some(left) = self.drain.checked_sub(len as u64) else {
                         return Ok(self.give_up_draining(input));
@@ -328,40 +299,25 @@ impl Server {
                     if !self.exchange.expects_continue {
                         self.deadlines.wait(Waiting::Body, now);
                     }
-                    return Ok(Step {
-                        consumed: at.saturating_add(used),
-                        event: Kind::NeedInput,
-                    });
+                    return Ok(Step { consumed: at.saturating_add(used), event: Kind::NeedInput });
                 }
                 Kind::End => {
                     self.receive = self.receive.on(Received::End);
                     self.deadlines.wait(Waiting::Nothing, now);
                     if !unwanted {
-                        return Ok(Step {
-                            consumed: used,
-                            event: Kind::End,
-                        });
+                        return Ok(Step { consumed: used, event: Kind::End });
                     }
                     self.next_exchange();
                     let at = at.saturating_add(used);
-                    let step =
-                        self.advance_head(input.get(at..).unwrap_or_default(), fields, now)?;
+                    let step = self.advance_head(input.get(at..).unwrap_or_default(), fields, now)?;
                     if step.event == Kind::Request {
-                        fields.head.start = fields
-                            .head
-                            .start
-                            .saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+                        fields.head.start =
+                            fields.head.start.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
                     }
-                    return Ok(Step {
-                        consumed: step.consumed.saturating_add(at),
-                        ..step
-                    });
+                    return Ok(Step { consumed: step.consumed.saturating_add(at), ..step });
                 }
                 other => {
-                    return Ok(Step {
-                        consumed: used,
-                        event: other,
-                    });
+                    return Ok(Step { consumed: used, event: other });
                 }
             }
             at = at.saturating_add(used);
@@ -369,11 +325,7 @@ impl Server {
     }
 
     /// The next thing in the body: the bytes it took, and what it is.
-    fn body_step(
-        &mut self,
-        input: &[u8],
-        fields: &mut FieldTable,
-    ) -> Result<(usize, Kind), RecvError> {
+    fn body_step(&mut self, input: &[u8], fields: &mut FieldTable) -> Result<(usize, Kind), RecvError> {
         match &mut self.body {
             Body::Length(0) => Ok((0, Kind::End)),
             Body::Length(_) if input.is_empty() => Ok((0, Kind::NeedInput)),
@@ -383,41 +335,22 @@ impl Server {
                 Ok((len, Kind::Data { at: 0, len }))
             }
             Body::Chunked(chunked) => {
-                let (mut used, found) = if chunked.in_trailers() {
-                    (0, Found::Trailers)
-                } else {
-                    chunked.advance(input)?
-                };
+                let (mut used, found) =
+                    if chunked.in_trailers() { (0, Found::Trailers) } else { chunked.advance(input)? };
                 match found {
                     Found::NeedInput => Ok((used, Kind::NeedInput)),
-                    Found::Data { at } => Ok((
-                        used,
-                        Kind::Data {
-                            at,
-                            len: used.saturating_sub(at),
-                        },
-                    )),
+                    Found::Data { at } => Ok((used, Kind::Data { at, len: used.saturating_sub(at) })),
                     Found::Trailers => {
-                        let section = Section::Trailers {
-                            max_bytes: self.limits.trailers,
-                        };
+                        let section = Section::Trailers { max_bytes: self.limits.trailers };
                         let rest = input.get(used..).unwrap_or_default();
-                        let Some(len) = head::parse(rest, &mut self.progress, section, fields)?
-                        else {
+                        let Some(len) = head::parse(rest, &mut self.progress, section, fields)? else {
                             return Ok((used, Kind::NeedInput));
                         };
                         fields.head.start = u32::try_from(used).unwrap_or(u32::MAX);
                         fields.head.len = u32::try_from(len).unwrap_or(u32::MAX);
                         used = used.saturating_add(len);
                         self.body = Body::Length(0);
-                        Ok((
-                            used,
-                            if fields.spans().is_empty() {
-                                Kind::End
-                            } else {
-                                Kind::Trailers
-                            },
-                        ))
+                        Ok((used, if fields.spans().is_empty() { Kind::End } else { Kind::Trailers }))
                     }
                 }
             }
@@ -426,10 +359,7 @@ impl Server {
 
     fn give_up_draining(&mut self, input: &[u8]) -> Step<Kind> {
         self.stop(CloseAction::Linger);
-        Step {
-            consumed: input.len(),
-            event: Kind::Closed,
-        }
+        Step { consumed: input.len(), event: Kind::Closed }
     }
 
     fn next_exchange(&mut self) {
@@ -564,10 +494,9 @@ impl Server {
     /// its status, if no response was begun, and ends the connection either way. Returns whether an
     /// answer was written.
     pub fn fail(&mut self, error: &RecvError, date: Option<&HttpDate>, out: &mut Vec<u8>) -> bool {
-        let can_answer =
-            matches!(self.send, Send::Idle | Send::Pending) && self.close != CloseAction::Abort;
+        let can_answer = matches!(self.send, Send::Idle | Send::Pending) && self.close != CloseAction::Abort;
         if can_answer {
-            self.write_error(error, date, out);
+            self.write_error(*error, date, out);
             self.send = self.send.on(Sent::Close);
             self.close = CloseAction::Linger;
         } else if self.send == Send::Body {

@@ -1,0 +1,71 @@
+//! Status and fields beside the content. The rules are told at [`IntoResponse`].
+
+use super::{IntoResponse, failed};
+use crate::{FieldError, Headers, Response, StatusCode};
+
+impl<T: IntoResponse> IntoResponse for (StatusCode, T) {
+    fn into_response(self) -> Response {
+        with_status(self.0, self.1.into_response())
+    }
+}
+
+impl<V: AsRef<[u8]>, T: IntoResponse, const N: usize> IntoResponse for ([(&str, V); N], T) {
+    fn into_response(self) -> Response {
+        match lines(&self.0) {
+            Ok(headers) => (headers, self.1).into_response(),
+            Err(_) => failed(),
+        }
+    }
+}
+
+impl<V: AsRef<[u8]>, T: IntoResponse, const N: usize> IntoResponse for (StatusCode, [(&str, V); N], T) {
+    fn into_response(self) -> Response {
+        with_status(self.0, (self.1, self.2).into_response())
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for (Headers, T) {
+    fn into_response(self) -> Response {
+        let mut response = self.1.into_response();
+        if response.failed {
+            return response;
+        }
+        match set(response.headers_mut(), self.0) {
+            Ok(()) => response,
+            Err(_) => failed(),
+        }
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for (StatusCode, Headers, T) {
+    fn into_response(self) -> Response {
+        with_status(self.0, (self.1, self.2).into_response())
+    }
+}
+
+fn with_status(status: StatusCode, mut response: Response) -> Response {
+    if !response.failed {
+        response.set_status(status);
+    }
+    response
+}
+
+fn lines<V: AsRef<[u8]>>(fields: &[(&str, V)]) -> Result<Headers, FieldError> {
+    let mut lines = Headers::new();
+    for (name, value) in fields {
+        lines.append(name, value)?;
+    }
+    Ok(lines)
+}
+
+/// Replaces in `headers` every name that `given` has.
+fn set(headers: &mut Headers, given: Headers) -> Result<(), FieldError> {
+    for field in given.iter() {
+        headers.remove(field.name);
+    }
+    if headers.is_empty() {
+        *headers = given;
+        return Ok(());
+    }
+    given.iter().try_for_each(|field| headers.append(field.name, field.value))
+}

@@ -1,0 +1,101 @@
+//! From a path to the number of its route.
+//!
+//! Invariant: literal before placeholder before wildcard, decided segment by segment from the left,
+//! and a choice that leads nowhere is taken back. The search visits a node at most once: a node has
+//! one parent, and the node at depth `n` is only ever compared with segment `n`. So the work is
+//! bounded by the size of the tree, however a path is made, and by the depth of the longest route,
+//! which the search recurses to.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use percent_encoding::percent_decode_str;
+
+use super::pattern::{Pattern, Segment};
+
+/// The routes of a router, each as a number.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tree {
+    root: Node,
+    /// The routes without placeholders once more, by their path. One of these that matches comes
+    /// before any other, so that the tree need not be asked.
+    literal: HashMap<Box<str>, usize>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Node {
+    /// Sorted by text.
+    literals: Vec<(Box<str>, Node)>,
+    one: Option<Box<Node>>,
+    rest: Option<usize>,
+    /// The route that ends here.
+    end: Option<usize>,
+}
+
+impl Tree {
+    /// The number of the route that has this pattern, names apart: `new` unless there is one.
+    pub(super) fn enter(&mut self, pattern: &Pattern, new: usize) -> usize {
+        let mut node = &mut self.root;
+        for segment in pattern.segments() {
+            node = match segment {
+                Segment::Literal(text) => node.literal_mut(text),
+                Segment::One(_) => node.one.get_or_insert_default(),
+                Segment::Rest(_) => return *node.rest.get_or_insert(new),
+            };
+        }
+        let number = *node.end.get_or_insert(new);
+        if let Some(path) = pattern.literal() {
+            self.literal.insert(path.into(), number);
+        }
+        number
+    }
+
+    /// The route that a path, not decoded, belongs to.
+    pub(super) fn find(&self, path: &str) -> Option<usize> {
+        let segments = path.strip_prefix('/')?;
+        if path.contains('%') {
+            return self.root.find(Some(segments));
+        }
+        self.literal.get(path).copied().or_else(|| self.root.find(Some(segments)))
+    }
+}
+
+impl Node {
+    /// `path` is what comes after the last slash, `None` if no slash is left.
+    fn find(&self, path: Option<&str>) -> Option<usize> {
+        let Some(path) = path else { return self.end };
+        let (segment, after) = match path.split_once('/') {
+            Some((segment, after)) => (segment, Some(after)),
+            None => (path, None),
+        };
+        let literal = || self.literal(segment)?.find(after);
+        let one = || self.one.as_ref().filter(|_| !segment.is_empty())?.find(after);
+        let rest = || self.rest.filter(|_| !path.is_empty());
+        literal().or_else(one).or_else(rest)
+    }
+
+    fn literal(&self, segment: &str) -> Option<&Self> {
+        if self.literals.is_empty() {
+            return None;
+        }
+        // Decoded one by one, so that `%2F` is never taken for the end of a segment.
+        let text = if segment.contains('%') {
+            percent_decode_str(segment).decode_utf8().ok()?
+        } else {
+            Cow::Borrowed(segment)
+        };
+        let at = self.literals.binary_search_by(|(known, _)| (**known).cmp(&text)).ok()?;
+        Some(&self.literals[at].1)
+    }
+
+    fn literal_mut(&mut self, text: &str) -> &mut Self {
+        let at = match self.literals.binary_search_by(|(known, _)| (**known).cmp(text)) {
+            Ok(at) => at,
+            Err(at) => {
+                self.literals.insert(at, (text.into(), Self::default()));
+                at
+            }
+        };
+        &mut self.literals[at].1
+    }
+}

@@ -1,0 +1,122 @@
+//! A target for external test suites: `cargo run --release --example conformance -- --port 8081
+//! --runtime std`
+//!
+//! | request | answer |
+//! |---|---|
+//! | any path, any method | 200, the body echoed byte for byte, or `hello` |
+//! | OPTIONS | the same, with `Allow` |
+//! | CONNECT, TRACE | 405 |
+//! | `/nope-404` | 404, the body not read |
+//! | `/echo` | the request's field lines as received |
+//! | `/cookie` | one `name=value` a line |
+//! | `/stream?n=N&ms=M` | N lines `chunk i`, one every M milliseconds, chunked |
+
+use std::time::Duration;
+
+use futures_lite::stream::{self, StreamExt as _};
+use serde::Deserialize;
+use sinew_tokio::{
+    Body, BodyError, Bytes, Handle, IntoResponse, Method, Query, Request, Response, Router, StatusCode,
+};
+
+/// Bodies up to this size are read to their end before they are answered, so that a mistake late in
+/// a body still gets its 400. Larger ones are echoed while they arrive.
+const COLLECT: usize = 256 * 1024;
+
+const ALLOW: (&str, &str) = ("allow", "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
+
+fn main() -> std::io::Result<()> {
+    sinew_examples::run(Router::new().fallback(answer))
+}
+
+async fn answer(handle: Handle, query: Option<Query<Ticks>>, request: Request) -> Response {
+    match (request.method(), request.path()) {
+        (Method::Connect | Method::Trace, _) => (StatusCode::METHOD_NOT_ALLOWED, [ALLOW], ()).into_response(),
+        (Method::Options, _) => ([ALLOW], echo(request.into_body()).await).into_response(),
+        (_, "/nope-404") => (StatusCode::NOT_FOUND, "not found\n").into_response(),
+        (_, "/echo") => fields(&request).into_response(),
+        (_, "/cookie") => cookies(&request).into_response(),
+        (_, "/stream") => match query {
+            Some(Query(ticks)) => stream(handle, &ticks).into_response(),
+            None => (StatusCode::BAD_REQUEST, "n and ms are numbers\n").into_response(),
+        },
+        _ => echo(request.into_body()).await,
+    }
+}
+
+/// The body as it came, or `hello`.
+async fn echo(body: Body) -> Response {
+    match gather(body).await {
+        Ok(body) if body.is_empty() => "hello".into_response(),
+        Ok(body) => ([("content-type", "application/octet-stream")], body).into_response(),
+        Err(error) => error.into_response(),
+    }
+}
+
+/// A small body in one piece, a large one as a stream that begins with what was read.
+async fn gather(mut body: Body) -> Result<Body, BodyError> {
+    let length = body.exact_len();
+    let mut pieces = Vec::new();
+    let mut size = 0;
+    while size <= COLLECT {
+        let Some(piece) = body.chunk().await? else {
+            let pieces: Vec<Bytes> = pieces;
+            return Ok(pieces.concat().into());
+        };
+        size += piece.len();
+        pieces.push(piece);
+    }
+    let all = stream::iter(pieces.into_iter().map(Ok)).chain(body);
+    Ok(match length {
+        Some(length) => Body::from_sized_stream(length, all),
+        None => Body::from_stream(all),
+    })
+}
+
+/// `Name: Value` lines, in the order and case of the client.
+fn fields(request: &Request) -> Response {
+    let mut text = Vec::new();
+    for field in request.fields().iter() {
+        text.extend_from_slice(field.name.as_bytes());
+        text.extend_from_slice(b": ");
+        text.extend_from_slice(field.value);
+        text.push(b'\n');
+    }
+    ([("content-type", "text/plain; charset=utf-8")], text).into_response()
+}
+
+/// The pairs of every `Cookie` field (RFC 6265 §4.2.1).
+fn cookies(request: &Request) -> Response {
+    let mut text = Vec::new();
+    for pair in request.fields().get_all("cookie").flat_map(|value| value.split(|&b| b == b';')) {
+        let pair = pair.trim_ascii();
+        if !pair.is_empty() {
+            text.extend_from_slice(pair);
+            text.push(b'\n');
+        }
+    }
+    ([("content-type", "text/plain; charset=utf-8")], text).into_response()
+}
+
+#[derive(Deserialize)]
+struct Ticks {
+    #[serde(default)]
+    n: u64,
+    #[serde(default)]
+    ms: u64,
+}
+
+/// Lines, each sent as soon as its time has come.
+fn stream(handle: Handle, ticks: &Ticks) -> Response {
+    let (count, pause) = (ticks.n, Duration::from_millis(ticks.ms));
+    let lines = stream::unfold((0, handle), move |(i, handle)| async move {
+        if i == count {
+            return None;
+        }
+        if i > 0 && !pause.is_zero() {
+            handle.sleep(pause).await;
+        }
+        Some((Ok::<_, BodyError>(format!("chunk {i}\n")), (i + 1, handle)))
+    });
+    ([("content-type", "text/plain; charset=utf-8")], Body::from_stream(lines)).into_response()
+}

@@ -1,0 +1,32 @@
+//! Sinew on smol, and over any `futures_io` socket.
+//!
+//! ```no_run
+//! use sinew_smol::{Router, get, serve};
+//!
+//! fn main() -> std::io::Result<()> {
+//!     let app = Router::new().route("/", get(|| async { "hello" }));
+//!     smol::block_on(async {
+//!         let listener = smol::net::TcpListener::bind("127.0.0.1:8080").await?;
+//!         serve(listener, app).await
+//!     })
+//! }
+//! ```
+//!
+//! Connections run as tasks of smol's global executor, or of one that is given:
+//! [`Serve::executor`]. A socket that something else has accepted is served by
+//! [`SmolServing::connection`].
+//!
+//! Everything an application needs is here: what [`sinew_app`] offers is re-exported.
+#![forbid(unsafe_code)]
+
+mod runtime;
+mod serve;
+mod stream;
+
+pub use runtime::{SmolRuntime, SmolTimer};
+pub use serve::{Listener, Serve, SmolServing, serve};
+pub use sinew_app::*;
+pub use sinew_proto as proto;
+pub use sinew_proto::Config;
+pub use sinew_runtime::{BodyBuffer, ConnectionConfig, OnRejected, Rejected, Shutdown};
+pub use stream::FuturesIo;

@@ -1,0 +1,360 @@
+//! The driver: one future that serves one connection.
+//!
+//! A turn goes through the same steps in the same order, as long as something moves: deadlines,
+//! handler and response body, events from the input, flush, close, read. Reading goes on while a
+//! handler is at work, so that a client that is gone is noticed; what waits to be written never
+//! blocks reading. Every step that cannot go on has arranged for the task to be woken.
+
+use core::net::SocketAddr;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sinew_app::{Body, BodyError, Request, Service};
+use sinew_proto::http1::{BodyLength, CloseAction, Kind, RequestHead, RequestHeadBuf, Server};
+use sinew_proto::{Instant, RecvError};
+
+use crate::exchange::{Exchange, HIGH_WATER, Progress, internal_error};
+use crate::output::Output;
+use crate::scratch::Scratch;
+use crate::{Guard, Io, Phase, Rejected, Runtime, Serving, Timer};
+
+/// Rounds of a turn before other connections of the thread get theirs.
+const ROUNDS: usize = 16;
+
+/// While a response is awaited, at most this much of what follows is taken from the socket.
+const READ_AHEAD: usize = 16 * 1024;
+
+/// Serves one connection. A future that completes when the connection is closed.
+///
+/// Made by [`Serving::connection`].
+pub struct Connection<I, R: Runtime, S> {
+    io: I,
+    serving: Arc<Serving<R, S>>,
+    core: Server,
+    peer: Option<SocketAddr>,
+    guard: Guard,
+    timer: R::Timer,
+    /// What the timer is set to. Not later than the next deadline; often earlier.
+    armed: Option<Instant>,
+    /// Input that was not consumed.
+    tail: Vec<u8>,
+    output: Output,
+    exchange: Option<Box<Exchange>>,
+    end_of_input: bool,
+    write_shut: bool,
+    draining: bool,
+}
+
+impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
+    pub(crate) fn new(io: I, serving: Arc<Serving<R, S>>, peer: Option<SocketAddr>, guard: Guard) -> Self {
+        Self {
+            io,
+            core: Server::new(&serving.config.http1),
+            peer,
+            guard,
+            timer: serving.runtime.timer(),
+            armed: None,
+            tail: Vec::new(),
+            output: Output::default(),
+            exchange: None,
+            end_of_input: false,
+            write_shut: false,
+            draining: false,
+            serving,
+        }
+    }
+
+    /// One turn. `Ready` when the connection is over, for whatever reason.
+    fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Poll<()> {
+        let now = self.serving.runtime.now();
+        let phase = self.guard.poll_phase(cx);
+        if phase == Phase::Aborted {
+            return Poll::Ready(());
+        }
+        let drains_now = phase == Phase::Draining && !self.draining;
+        for round in 0..ROUNDS {
+            if let Err(error) = self.core.handle_timeout(now) {
+                self.reject(error, scratch);
+            }
+            self.poll_exchange(cx, scratch);
+            if drains_now && round == 0 {
+                // A request that has arrived is not lost: look once more before closing.
+                if self.tail.is_empty() && !self.end_of_input && self.core.wants_read() {
+                    if let Poll::Ready(Err(_)) = self.read(cx, scratch, now) {
+                        return Poll::Ready(());
+                    }
+                }
+                self.draining = true;
+                self.core.shutdown();
+            }
+            self.process_tail(cx, scratch, now);
+
+            let was_high = self.output.len() >= HIGH_WATER;
+            if self.flush(cx, now).is_err() {
+                return Poll::Ready(());
+            }
+            if was_high && self.output.len() < HIGH_WATER {
+                continue;
+            }
+            if self.close(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            if self.wants_read(cx, now) {
+                match self.read(cx, scratch, now) {
+                    Poll::Ready(Ok(())) => continue,
+                    Poll::Ready(Err(_)) => return Poll::Ready(()),
+                    Poll::Pending => {}
+                }
+            }
+            if self.poll_timer(cx).is_pending() {
+                return Poll::Pending;
+            }
+            // A deadline has passed since `now`.
+            break;
+        }
+        // There is more to do; others first.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Feeds what was left over to the core.
+    fn process_tail(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch, now: Instant) {
+        let mut tail = std::mem::take(&mut self.tail);
+        let consumed = self.process(&tail, cx, scratch, now);
+        if consumed < tail.len() {
+            tail.drain(..consumed);
+            self.tail = tail;
+        }
+    }
+
+    /// Feeds input to the core until it wants more, waits for a response, or is closed. Returns how
+    /// much was consumed.
+    fn process(&mut self, input: &[u8], cx: &mut Context<'_>, scratch: &mut Scratch, now: Instant) -> usize {
+        let mut at = 0;
+        while self.output.len() < HIGH_WATER {
+            let rest = &input[at..];
+            let step = match self.core.advance(rest, &mut scratch.table, now) {
+                Ok(step) => step,
+                Err(error) => {
+                    self.reject(error, scratch);
+                    continue;
+                }
+            };
+            at += step.consumed;
+            match step.event {
+                Kind::Request => {
+                    let head = RequestHead::new(rest, &scratch.table);
+                    self.exchange = Some(Box::new(self.begin(&head, &input[at..])));
+                }
+                Kind::Data { at, len } => self.deliver(&rest[at..at + len]),
+                // Not merged into the head; the application does not see them yet.
+                Kind::Trailers => {}
+                Kind::End => {
+                    if let Some(incoming) =
+                        self.exchange.as_mut().and_then(|exchange| exchange.incoming.take())
+                    {
+                        incoming.end(Ok(()));
+                    }
+                }
+                // The handler is polled only now, with all that has arrived.
+                Kind::NeedInput | Kind::Paused => {
+                    if !self.poll_exchange(cx, scratch) {
+                        break;
+                    }
+                }
+                Kind::Upgraded | Kind::Closed => break,
+            }
+        }
+        at
+    }
+
+    /// Hands a request to the service. A body that has arrived with its head needs no queue.
+    fn begin(&self, head: &RequestHead<'_>, following: &[u8]) -> Exchange {
+        let (incoming, body) = match head.body() {
+            BodyLength::None | BodyLength::Known(0) => (None, Body::empty()),
+            length => {
+                let known = if let BodyLength::Known(length) = length { Some(length) } else { None };
+                let whole = known.and_then(|length| following.get(..usize::try_from(length).ok()?));
+                if let Some(whole) = whole {
+                    (None, Body::from(Bytes::copy_from_slice(whole)))
+                } else {
+                    let (incoming, body) = Body::incoming(known, self.serving.config.body_buffer.0);
+                    (Some(incoming), body)
+                }
+            }
+        };
+        let mut owned = RequestHeadBuf::new();
+        owned.copy_from(head);
+        let request = Request::new(owned, body).with_peer(self.peer).with_handle(self.serving.handle.clone());
+        let service = &self.serving.service;
+        let handler = catch_unwind(AssertUnwindSafe(|| service.call(request)));
+        let handler = handler.unwrap_or_else(|_| internal_error().into());
+        Exchange::new(handler, incoming)
+    }
+
+    /// Gives a piece of the request body to whoever reads it; if nobody does, it is dropped.
+    fn deliver(&mut self, piece: &[u8]) {
+        let Some(exchange) = &mut self.exchange else {
+            return;
+        };
+        if let Some(incoming) = &exchange.incoming {
+            if incoming.push(Bytes::copy_from_slice(piece)).is_err() {
+                exchange.incoming = None;
+            }
+        }
+    }
+
+    /// Polls handler and response body. Returns whether the exchange is over.
+    fn poll_exchange(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
+        let Some(exchange) = &mut self.exchange else {
+            return false;
+        };
+        match exchange.poll(cx, &mut self.core, &mut self.output, || scratch.date()) {
+            Progress::Waiting => return false,
+            Progress::Complete => {}
+            Progress::Broken => self.core.abort(),
+        }
+        self.exchange = None;
+        true
+    }
+
+    /// The client is wrong: the handler is dropped, and the client gets the answer to its error if
+    /// no other was begun.
+    fn reject(&mut self, error: RecvError, scratch: &mut Scratch) {
+        if let Some(incoming) = self.exchange.take().and_then(|exchange| exchange.incoming) {
+            incoming.end(Err(BodyError::Protocol(error)));
+        }
+        let answered = self.core.fail(&error, Some(&scratch.date()), self.output.buffer());
+        if let Some(on_rejected) = &self.serving.config.on_rejected {
+            on_rejected(&Rejected { peer: self.peer, error, answered });
+        }
+    }
+
+    /// Writes until nothing is left or the peer takes no more.
+    fn flush(&mut self, cx: &mut Context<'_>, now: Instant) -> io::Result<()> {
+        let mut progress = false;
+        while !self.output.is_empty() {
+            let io = &mut self.io;
+            match self.output.with_slices(|slices| io.poll_write_vectored(cx, slices)) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(n)) => {
+                    self.output.advance(n);
+                    progress = true;
+                }
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => break,
+            }
+        }
+        self.core.written(progress, !self.output.is_empty(), now);
+        Ok(())
+    }
+
+    /// Ends what the core wants ended. `Ready` when the socket can be dropped.
+    fn close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.core.close_action() {
+            CloseAction::None => Poll::Pending,
+            CloseAction::Abort => Poll::Ready(()),
+            CloseAction::AfterFlush if self.output.is_empty() => Poll::Ready(()),
+            CloseAction::AfterFlush => Poll::Pending,
+            CloseAction::Linger => {
+                if self.output.is_empty() && !self.write_shut {
+                    match ready!(self.io.poll_shutdown_write(cx)) {
+                        Ok(()) => self.write_shut = true,
+                        Err(_) => return Poll::Ready(()),
+                    }
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Whether to read: the core wants input and somebody takes it; or a response is awaited, and
+    /// reading shows whether the client is still there.
+    fn wants_read(&mut self, cx: &Context<'_>, now: Instant) -> bool {
+        if self.end_of_input {
+            return false;
+        }
+        if !self.core.wants_read() {
+            return self.core.close_action() == CloseAction::None && self.tail.len() < READ_AHEAD;
+        }
+        let Some(exchange) = &mut self.exchange else {
+            self.core.hold_body(false, now);
+            return true;
+        };
+        let wanted = match &exchange.incoming {
+            // Nobody will read the body. Once the response is complete, the core throws it away.
+            None => false,
+            Some(incoming) => match incoming.poll_ready(cx) {
+                Poll::Ready(Ok(())) => {
+                    // Told when the handler first asks: the moment for `100 Continue`.
+                    incoming.watch(cx);
+                    true
+                }
+                Poll::Ready(Err(_)) => {
+                    exchange.incoming = None;
+                    false
+                }
+                Poll::Pending => false,
+            },
+        };
+        self.core.hold_body(!wanted, now);
+        wanted
+    }
+
+    /// One read, and the events in it.
+    fn read(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch, now: Instant) -> Poll<io::Result<()>> {
+        let tail = self.tail.len();
+        let buffer = scratch.input_after(&self.tail);
+        let n = ready!(self.io.poll_read(cx, &mut buffer[tail..]))?;
+        if n == 0 {
+            self.end_of_input = true;
+            self.core.end_of_input(now);
+            return Poll::Ready(Ok(()));
+        }
+        let input = std::mem::take(&mut scratch.input);
+        let consumed = self.process(&input[..tail + n], cx, scratch, now);
+        self.tail.clear();
+        self.tail.extend_from_slice(&input[consumed..tail + n]);
+        if self.tail.is_empty() {
+            self.tail = Vec::new();
+        }
+        scratch.input = input;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Keeps the timer at or before the next deadline. `Ready` when it fired.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(due) = self.core.poll_timeout() else {
+            return Poll::Pending;
+        };
+        loop {
+            // A timer that is set too early fires once for nothing, which is cheaper than setting
+            // it anew for every request.
+            let armed = self.armed.map_or(due, |armed| armed.min(due));
+            self.armed = Some(armed);
+            ready!(self.timer.poll_at(armed, cx));
+            self.armed = None;
+            if due <= self.serving.runtime.now() {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+impl<I: Io, R: Runtime, S: Service> Future for Connection<I, R, S> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let mut scratch = Scratch::take(&this.serving.config.http1);
+        this.output.lend(&mut scratch.output);
+        let result = this.turn(cx, &mut scratch);
+        this.output.give_back(&mut scratch.output);
+        scratch.give_back();
+        result
+    }
+}

@@ -1,0 +1,156 @@
+//! One request on its way to its response.
+//!
+//! Invariant: there is an exchange from the event `Request` until its response is written in full,
+//! or the connection gives up.
+
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use sinew_app::{Body, Incoming, Response, ResponseFuture, StatusCode};
+use sinew_proto::HttpDate;
+use sinew_proto::http1::{BodyMode, BodyPlan, ResponseHead, Server};
+
+use crate::output::Output;
+
+/// While this much output waits, no more of a response body is asked for, and no further request is
+/// looked at.
+pub(crate) const HIGH_WATER: usize = 256 * 1024;
+
+pub(crate) struct Exchange {
+    answer: Answer,
+    /// Where the rest of the request body goes, while somebody may read it.
+    pub(crate) incoming: Option<Incoming>,
+}
+
+enum Answer {
+    Handling(ResponseFuture),
+    Sending(Body),
+}
+
+/// How an exchange stands after it was polled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// It waits for the handler, for the response body, or for room in the output.
+    Waiting,
+    /// The response is written.
+    Complete,
+    /// The response cannot be completed: the connection has to be broken off.
+    Broken,
+}
+
+impl Exchange {
+    pub(crate) fn new(handler: ResponseFuture, incoming: Option<Incoming>) -> Self {
+        Self { answer: Answer::Handling(handler), incoming }
+    }
+
+    /// Goes as far as possible. A panic of the handler is a 500, one of a body breaks off.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        core: &mut Server,
+        output: &mut Output,
+        date: impl FnOnce() -> HttpDate,
+    ) -> Progress {
+        if let Answer::Handling(handler) = &mut self.answer {
+            let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(handler).poll(cx)));
+            let response = match polled {
+                Ok(Poll::Pending) => {
+                    if self.incoming.as_ref().is_some_and(Incoming::is_wanted) {
+                        core.send_continue(output.buffer());
+                    }
+                    return Progress::Waiting;
+                }
+                Ok(Poll::Ready(response)) => response,
+                Err(_) => internal_error(),
+            };
+            // Whoever holds the request body now will read it, perhaps as the response's own body:
+            // the last moment to ask for it.
+            if self.incoming.as_ref().is_some_and(|incoming| !incoming.is_closed()) {
+                core.send_continue(output.buffer());
+            }
+            match begin(response, core, output, date()) {
+                Ok(body) => self.answer = Answer::Sending(body),
+                Err(progress) => return progress,
+            }
+        }
+        let Answer::Sending(body) = &mut self.answer else {
+            return Progress::Waiting;
+        };
+        send(body, cx, core, output)
+    }
+}
+
+pub(crate) fn internal_error() -> Response {
+    Response::new(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error\n")
+}
+
+/// Writes the head, and the body if it is there already. `Ok` is a body still to be sent.
+fn begin(
+    response: Response,
+    core: &mut Server,
+    output: &mut Output,
+    date: HttpDate,
+) -> Result<Body, Progress> {
+    let (status, fields, body) = response.into_parts();
+    let plan = match body.exact_len() {
+        Some(0) => BodyPlan::Empty,
+        Some(length) => BodyPlan::Length(length),
+        None => BodyPlan::Streamed,
+    };
+    let head = ResponseHead { status, fields: Some(&fields), date: Some(&date) };
+    let (mode, body) = if let Ok(mode) = core.respond(&head, plan, output.buffer()) {
+        (mode, body)
+    } else {
+        // The application contradicts itself, in its framing fields or its status.
+        let (status, _, body) = internal_error().into_parts();
+        let head = ResponseHead { date: Some(&date), ..ResponseHead::new(status) };
+        let plan = BodyPlan::Length(body.exact_len().unwrap_or(0));
+        (core.respond(&head, plan, output.buffer()).map_err(|_| Progress::Broken)?, body)
+    };
+    if mode == BodyMode::None {
+        return Err(Progress::Complete);
+    }
+    match body.into_full() {
+        Ok(bytes) => Err(if push(bytes, true, core, output) { Progress::Complete } else { Progress::Broken }),
+        Err(body) => Ok(body),
+    }
+}
+
+/// Moves pieces of the body to the output until one side has to wait.
+fn send(body: &mut Body, cx: &mut Context<'_>, core: &mut Server, output: &mut Output) -> Progress {
+    while output.len() < HIGH_WATER {
+        let polled = catch_unwind(AssertUnwindSafe(|| body.poll_chunk(cx)));
+        match polled {
+            Ok(Poll::Pending) => return Progress::Waiting,
+            Ok(Poll::Ready(Some(Ok(piece)))) => {
+                let last = body.exact_len() == Some(0);
+                if !push(piece, last, core, output) {
+                    return Progress::Broken;
+                }
+                if last {
+                    return Progress::Complete;
+                }
+            }
+            Ok(Poll::Ready(None)) => {
+                return match core.finish(None, output.buffer()) {
+                    Ok(()) => Progress::Complete,
+                    Err(_) => Progress::Broken,
+                };
+            }
+            Ok(Poll::Ready(Some(Err(_)))) | Err(_) => return Progress::Broken,
+        }
+    }
+    Progress::Waiting
+}
+
+/// Frames a piece and puts it into the output. `false` if it does not fit the announced length.
+fn push(piece: bytes::Bytes, last: bool, core: &mut Server, output: &mut Output) -> bool {
+    let Ok(framing) = core.frame_data(piece.len() as u64, last) else {
+        return false;
+    };
+    output.buffer().extend_from_slice(framing.prefix());
+    output.push(piece);
+    output.buffer().extend_from_slice(framing.suffix());
+    true
+}

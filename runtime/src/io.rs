@@ -1,0 +1,51 @@
+//! The two traits that an adapter implements: a byte stream and the runtime around it.
+
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+use std::io::{self, IoSlice};
+
+use sinew_proto::Instant;
+
+/// A byte stream in both directions, without blocking.
+///
+/// Every method returns `Pending` only after it has arranged for the task of `cx` to be woken.
+pub trait Io: Unpin + Send + 'static {
+    /// Reads into `buf` and returns how many bytes, zero at the end of the stream. `buf` is never
+    /// empty. A count below `buf.len()` tells nothing about what comes next.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Writes some of `bufs`, in order, and returns how many bytes.
+    fn poll_write_vectored(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
+
+    /// Ends the sending side: the peer reads an end of stream after the last byte. Reading goes on.
+    fn poll_shutdown_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+/// What a connection needs from the runtime it lives in, next to its socket.
+pub trait Runtime: Clone + Send + Sync + Unpin + 'static {
+    /// A timer that can be set again and again. A connection has one.
+    type Timer: Timer;
+
+    /// The time since an epoch that stays the same for the life of the runtime. Monotonic.
+    fn now(&self) -> Instant;
+
+    /// A timer that is not set.
+    fn timer(&self) -> Self::Timer;
+
+    /// Runs `job` on a thread where it may block. Gives it back if the pool and its queue are full.
+    fn offload(&self, job: Job) -> Result<(), Job>;
+
+    /// A future that completes after `duration`.
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
+/// Work that may block.
+pub type Job = Box<dyn FnOnce() + Send + 'static>;
+
+/// A timer that wakes a task.
+pub trait Timer: Unpin + Send + 'static {
+    /// Ready once the clock of the runtime has reached `deadline`; else the task of `cx` is woken
+    /// then. A call with another deadline sets the timer anew.
+    fn poll_at(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()>;
+}

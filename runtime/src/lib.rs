@@ -1,0 +1,32 @@
+//! The one driver of connections.
+//!
+//! [`Connection`] is a future that pumps bytes between an [`Io`] and the protocol core, and
+//! requests and responses between the core and a service. It names no runtime: an adapter gives it
+//! a socket and a [`Runtime`], and polls it.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `accept` | what to do when accepting fails |
+//! | `io` | the traits an adapter implements |
+//! | `serving` | what all connections of a server share |
+//! | `connection` | the driver: one turn of one connection |
+//! | `exchange` | one request on its way to its response |
+//! | `output` | bytes that wait to be sent |
+//! | `scratch` | the buffers of a thread, lent to the connection that is polled |
+//! | `shutdown` | the signal to drain, and the count of those who have to |
+#![forbid(unsafe_code)]
+
+mod accept;
+mod connection;
+mod exchange;
+mod io;
+mod output;
+mod scratch;
+mod serving;
+mod shutdown;
+
+pub use accept::{Backoff, concerns_one_connection};
+pub use connection::Connection;
+pub use io::{Io, Job, Runtime, Timer};
+pub use serving::{BodyBuffer, ConnectionConfig, OnRejected, Rejected, Serving};
+pub use shutdown::{Drained, Guard, Phase, Shutdown, Wait};

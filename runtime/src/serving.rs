@@ -1,0 +1,114 @@
+//! What all connections of a server share.
+
+use core::fmt;
+use core::net::SocketAddr;
+use core::pin::Pin;
+use core::time::Duration;
+use std::sync::Arc;
+
+use sinew_app::{Handle, Host, Service};
+use sinew_proto::{Config, RecvError};
+
+use crate::{Connection, Io, Job, Runtime, Shutdown};
+
+/// How connections behave, next to the application.
+#[derive(Clone, Default)]
+pub struct ConnectionConfig {
+    /// Limits and deadlines of the protocol.
+    pub http1: Config,
+    /// How many bytes of a request body may wait for their handler before the driver stops reading.
+    /// At least one read is taken.
+    pub body_buffer: BodyBuffer,
+    /// Called for every request that was refused before it reached the application, or broken off
+    /// for the client's fault.
+    pub on_rejected: Option<OnRejected>,
+}
+
+/// See [`ConnectionConfig::on_rejected`].
+pub type OnRejected = Arc<dyn Fn(&Rejected) + Send + Sync>;
+
+/// A number of bytes; 64 KiB unless set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyBuffer(pub usize);
+
+impl Default for BodyBuffer {
+    fn default() -> Self {
+        Self(64 * 1024)
+    }
+}
+
+/// A connection that ends because its client broke a rule or missed a deadline.
+#[derive(Clone, Copy, Debug)]
+pub struct Rejected {
+    /// The client.
+    pub peer: Option<SocketAddr>,
+    /// The rule.
+    pub error: RecvError,
+    /// Whether an answer with [`RecvError::status`] was sent.
+    pub answered: bool,
+}
+
+impl fmt::Debug for ConnectionConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionConfig")
+            .field("http1", &self.http1)
+            .field("body_buffer", &self.body_buffer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A service on a runtime, with the signal that drains it. An adapter makes one and gives it each
+/// accepted socket.
+pub struct Serving<R, S> {
+    pub(crate) runtime: R,
+    pub(crate) service: S,
+    pub(crate) config: ConnectionConfig,
+    pub(crate) handle: Handle,
+    shutdown: Shutdown,
+}
+
+impl<R: Runtime, S: Service> Serving<R, S> {
+    /// A service on a runtime.
+    pub fn new(runtime: R, service: S, config: ConnectionConfig, shutdown: Shutdown) -> Arc<Self> {
+        let handle = Handle::new(Arc::new(RuntimeHost(runtime.clone())));
+        Arc::new(Self { runtime, service, config, handle, shutdown })
+    }
+
+    /// The future that serves one connection from its first byte to its close. It counts as live in
+    /// [`shutdown`](Self::shutdown) until it is dropped.
+    pub fn connection<I: Io>(self: &Arc<Self>, io: I, peer: Option<SocketAddr>) -> Connection<I, R, S> {
+        Connection::new(io, self.clone(), peer, self.shutdown.guard())
+    }
+
+    /// The runtime.
+    pub fn runtime(&self) -> &R {
+        &self.runtime
+    }
+
+    /// The signal that drains, and the count of live connections.
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+}
+
+impl<R, S> fmt::Debug for Serving<R, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serving")
+            .field("config", &self.config)
+            .field("shutdown", &self.shutdown)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A runtime as handlers see it.
+struct RuntimeHost<R>(R);
+
+impl<R: Runtime> Host for RuntimeHost<R> {
+    fn offload(&self, job: Job) -> Result<(), Job> {
+        self.0.offload(job)
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.0.sleep(duration)
+    }
+}
