@@ -1,0 +1,208 @@
+//! The loop with real sockets, threads and time.
+
+use std::future::poll_fn;
+use std::io::{IoSlice, Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::task::Poll;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant as Clock};
+
+use sinew_runtime::{Io as _, Runtime as _};
+
+use crate::pool::Pool;
+use crate::reactor::{EventLoop, LoopHandle};
+use crate::runtime::StdRuntime;
+use crate::socket::Socket;
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// A loop on a thread of its own, stopped and joined at the end.
+struct Running(LoopHandle, Option<JoinHandle<()>>);
+
+impl Running {
+    fn start() -> Self {
+        let event_loop = EventLoop::new(Clock::now()).unwrap();
+        let handle = event_loop.handle().clone();
+        Self(handle, Some(std::thread::spawn(move || event_loop.run().unwrap())))
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(Box::pin(task));
+    }
+
+    fn runtime(&self) -> StdRuntime {
+        StdRuntime::new(self.0.clone(), Pool::new(1, 1))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.stop();
+        self.1.take().unwrap().join().unwrap();
+    }
+}
+
+fn results<T>() -> (Sender<T>, Receiver<T>) {
+    channel()
+}
+
+/// Both ends of a connection, the first on the loop.
+fn connection(home: &LoopHandle) -> (Socket, TcpStream) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (theirs, _) = listener.accept().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    theirs.set_read_timeout(Some(SOON)).unwrap();
+    theirs.set_write_timeout(Some(SOON)).unwrap();
+    (Socket::new(mio::net::TcpStream::from_std(ours), home).unwrap(), theirs)
+}
+
+#[test]
+fn a_wake_from_another_thread_ends_the_sleep() {
+    let running = Running::start();
+    let (waker, wakers) = results();
+    let (done, dones) = results();
+    let mut first = true;
+    running.spawn(async move {
+        poll_fn(|cx| {
+            if std::mem::take(&mut first) {
+                waker.send(cx.waker().clone()).unwrap();
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        })
+        .await;
+        done.send(()).unwrap();
+    });
+    let waker = wakers.recv_timeout(SOON).unwrap();
+    std::thread::sleep(Duration::from_millis(20)); // the loop is asleep by now
+    waker.wake_by_ref();
+    dones.recv_timeout(SOON).unwrap();
+    waker.wake(); // of a task that is gone: nothing happens
+}
+
+#[test]
+fn a_task_that_panics_takes_nobody_with_it() {
+    let running = Running::start();
+    running.spawn(async { panic!("on purpose") });
+    let (done, dones) = results();
+    running.spawn(async move { done.send(()).unwrap() });
+    dones.recv_timeout(SOON).unwrap();
+}
+
+#[test]
+fn a_task_that_is_always_ready_does_not_starve_the_others() {
+    let running = Running::start();
+    running.spawn(poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }));
+    let (done, dones) = results();
+    let runtime = running.runtime();
+    running.spawn(async move {
+        runtime.sleep(Duration::from_millis(10)).await;
+        done.send(()).unwrap();
+    });
+    dones.recv_timeout(SOON).unwrap();
+}
+
+#[test]
+fn sleeps_end_in_order_and_never_early() {
+    let running = Running::start();
+    let (done, dones) = results();
+    let start = Clock::now();
+    for millis in [60_u64, 20, 40, 0] {
+        let (runtime, done) = (running.runtime(), done.clone());
+        running.spawn(async move {
+            runtime.sleep(Duration::from_millis(millis)).await;
+            done.send((millis, start.elapsed())).unwrap();
+        });
+    }
+    let ends: Vec<(u64, Duration)> = (0..4).map(|_| dones.recv_timeout(SOON).unwrap()).collect();
+    assert_eq!(ends.iter().map(|(millis, _)| *millis).collect::<Vec<_>>(), [0, 20, 40, 60]);
+    for (millis, elapsed) in ends {
+        assert!(elapsed >= Duration::from_millis(millis), "{millis} ms ended after {elapsed:?}");
+    }
+    assert_eq!(running.0.timers().next(), None);
+}
+
+#[test]
+fn a_sleep_that_is_dropped_leaves_nothing_behind() {
+    let running = Running::start();
+    let runtime = running.runtime();
+    let (done, dones) = results();
+    running.spawn(async move {
+        let mut sleep = runtime.sleep(Duration::from_secs(3_600));
+        poll_fn(|cx| {
+            assert!(sleep.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        drop(sleep);
+        done.send(()).unwrap();
+    });
+    dones.recv_timeout(SOON).unwrap();
+    assert_eq!(running.0.timers().next(), None);
+}
+
+#[test]
+fn data_that_comes_with_the_end_is_read_before_it() {
+    let running = Running::start();
+    let (mut ours, mut theirs) = connection(&running.0);
+    theirs.write_all(b"last words").unwrap();
+    drop(theirs);
+    let (done, dones) = results();
+    running.spawn(async move {
+        let mut all = Vec::new();
+        let mut buf = [0; 4];
+        loop {
+            let n = poll_fn(|cx| ours.poll_read(cx, &mut buf)).await.unwrap();
+            if n == 0 {
+                break;
+            }
+            all.extend_from_slice(&buf[..n]);
+        }
+        done.send(all).unwrap();
+    });
+    assert_eq!(dones.recv_timeout(SOON).unwrap(), b"last words");
+}
+
+#[test]
+fn reads_go_on_after_short_ones_and_after_pauses() {
+    let running = Running::start();
+    let (mut ours, mut theirs) = connection(&running.0);
+    let (got, gots) = results();
+    running.spawn(async move {
+        let mut buf = [0; 1024];
+        while let Ok(n @ 1..) = poll_fn(|cx| ours.poll_read(cx, &mut buf)).await {
+            got.send(buf[..n].to_vec()).unwrap();
+        }
+    });
+    for i in 0..50_u8 {
+        theirs.write_all(&[i]).unwrap();
+        assert_eq!(gots.recv_timeout(SOON).unwrap(), [i]);
+    }
+}
+
+#[test]
+fn a_write_that_blocks_goes_on_when_the_peer_reads() {
+    const SIZE: usize = 32 << 20;
+    let running = Running::start();
+    let (mut ours, mut theirs) = connection(&running.0);
+    running.spawn(async move {
+        let piece = vec![7; 1 << 20];
+        let mut left = SIZE;
+        while left > 0 {
+            let part = &piece[..left.min(piece.len())];
+            let bufs = [IoSlice::new(&part[..part.len() / 2]), IoSlice::new(&part[part.len() / 2..])];
+            left -= poll_fn(|cx| ours.poll_write_vectored(cx, &bufs)).await.unwrap();
+        }
+        poll_fn(|cx| ours.poll_shutdown_write(cx)).await.unwrap();
+    });
+    std::thread::sleep(Duration::from_millis(50)); // the socket's buffers are full by now
+    let mut all = Vec::new();
+    theirs.read_to_end(&mut all).unwrap();
+    assert_eq!(all.len(), SIZE);
+    assert!(all.iter().all(|&byte| byte == 7));
+}
