@@ -85,6 +85,16 @@ impl Deadlines {
         }
     }
 
+    /// Nothing that is received has a deadline any more.
+    pub(crate) fn stop_receiving(&mut self) {
+        self.waiting = Waiting::Nothing;
+    }
+
+    /// Nothing that is sent has a deadline any more.
+    pub(crate) fn stop_sending(&mut self) {
+        self.write_due = None;
+    }
+
     /// Payload has arrived.
     pub(crate) fn received(&mut self, bytes: usize) {
         self.received = self.received.saturating_add(bytes as u64);

@@ -161,7 +161,7 @@ fn lines(
         let Some(at) = memchr::memchr(b'\n', unscanned) else {
             let partial = input.get(line_start..).unwrap_or_default();
             if let (true, Section::Head { max_target, .. }) = (request_line, section) {
-                partial_request_line(partial, max_target)?;
+                partial_request_line(partial, limit, max_target)?;
             }
             if input.len().saturating_sub(start) > limit {
                 return Err(too_large);
@@ -173,7 +173,7 @@ fn lines(
         let next = lf.saturating_add(1);
         let line = input.get(line_start..lf).unwrap_or_default();
         if let (true, Section::Head { max_target, .. }) = (request_line, section) {
-            partial_request_line(line, max_target)?;
+            partial_request_line(line, limit, max_target)?;
             if next.saturating_sub(start) > limit {
                 return Err(too_large);
             }
@@ -199,16 +199,19 @@ fn lines(
 }
 
 /// What can be said about a request line from its beginning: garbage is refused at once, and so is
-/// a target without end.
-fn partial_request_line(line: &[u8], max_target: u32) -> Result<(), RecvError> {
-    let method = line.iter().take(MAX_METHOD.saturating_add(1)).position(|&b| b == b' ');
-    let visible = line.get(..method.unwrap_or(line.len())).unwrap_or_default();
+/// a target without end. Bytes that a line given bit by bit would not have reached say nothing, so
+/// that a whole line gets the same answer.
+fn partial_request_line(line: &[u8], limit: usize, max_target: u32) -> Result<(), RecvError> {
+    let reached = line.get(..=limit).unwrap_or(line);
+    let method = reached.iter().take(MAX_METHOD.saturating_add(1)).position(|&b| b == b' ');
+    let visible = reached.get(..method.unwrap_or(reached.len())).unwrap_or_default();
     if visible.len() > MAX_METHOD || method == Some(0) || !visible.iter().all(|&b| grammar::is_tchar(b)) {
         return Err(RecvError::InvalidMethod);
     }
     // Method, blank, target, blank, version, CR.
-    if line.len() > (max_target as usize).saturating_add(MAX_METHOD).saturating_add(11) {
-        return Err(RecvError::TargetTooLong);
+    let longest = (max_target as usize).saturating_add(MAX_METHOD).saturating_add(11);
+    if line.len() > longest.min(limit) {
+        return Err(if limit < longest { RecvError::HeadTooLarge } else { RecvError::TargetTooLong });
     }
     Ok(())
 }

@@ -95,13 +95,14 @@ impl Server {
             (_, None) if http11 => BodyMode::Chunked,
             (_, None) => BodyMode::CloseDelimited,
         };
+        let says = |option| head.fields.is_some_and(|fields| fields.has_connection_option(option));
         let keep_alive = self.exchange.keep_alive
             && !self.draining
             && mode != BodyMode::CloseDelimited
             // It may send its body or leave it out now: what comes next cannot be told.
             && !self.exchange.expects_continue
             && self.close == CloseAction::None
-            && !head.fields.is_some_and(|fields| fields.has_connection_option(b"close"));
+            && !says(b"close");
 
         start_head(head, out);
         // A 204 has no length (RFC 9110 §8.6); of a 304 only one that is known to be the content's.
@@ -117,12 +118,12 @@ impl Server {
             None if http11 && !forbids => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
             None => {}
         }
-        if marks & mark::CONNECTION == 0 {
-            match (keep_alive, http11) {
-                (false, _) => out.extend_from_slice(b"connection: close\r\n"),
-                (true, false) => out.extend_from_slice(b"connection: keep-alive\r\n"),
-                (true, true) => {}
-            }
+        // The application's own options stand beside these: whether the connection persists is told
+        // in any case (RFC 9112 §9.6).
+        match (keep_alive, http11) {
+            (false, _) if !says(b"close") => out.extend_from_slice(b"connection: close\r\n"),
+            (true, false) if !says(b"keep-alive") => out.extend_from_slice(b"connection: keep-alive\r\n"),
+            _ => {}
         }
         out.extend_from_slice(b"\r\n");
 
@@ -150,7 +151,7 @@ impl Server {
             return Err(SendError::ContentLengthMismatch);
         }
         start_head(head, out);
-        if upgrade && marks & mark::CONNECTION == 0 {
+        if upgrade && !head.fields.is_some_and(|fields| fields.has_connection_option(b"upgrade")) {
             out.extend_from_slice(b"connection: upgrade\r\n");
         }
         out.extend_from_slice(b"\r\n");

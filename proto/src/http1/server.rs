@@ -226,10 +226,11 @@ impl Server {
         fields: &mut FieldTable,
         now: Instant,
     ) -> Result<Step<Kind>, RecvError> {
-        if input.is_empty() {
+        // An empty line before a request line begins no request (RFC 9112 §2.2).
+        if matches!(input, b"" | b"\r" | b"\r\n") {
             if self.end_of_input || self.draining {
                 self.stop(CloseAction::AfterFlush);
-                return Ok(Step { consumed: 0, event: Kind::Closed });
+                return Ok(Step { consumed: input.len(), event: Kind::Closed });
             }
             self.deadlines.wait(Waiting::Request, now);
             return Ok(Step { consumed: 0, event: Kind::NeedInput });
@@ -274,9 +275,10 @@ impl Server {
         loop {
             let rest = input.get(at..).unwrap_or_default();
             let (used, event) = self.body_step(rest, fields)?;
+            // Chunk lines count: a client that sends them has stopped waiting.
+            self.exchange.expects_continue &= used == 0;
             match event {
                 Kind::Data { at: data, len } => {
-                    self.exchange.expects_continue = false;
                     self.deadlines.wait(Waiting::Body, now);
                     self.deadlines.received(len);
                     if !unwanted {
@@ -374,6 +376,7 @@ impl Server {
             self.send = self.send.on(Sent::Close);
         }
         self.close = how;
+        self.deadlines.stop_receiving();
     }
 
     /// The peer is wrong: no more requests, and only an answer to the error.
@@ -411,7 +414,9 @@ impl Server {
     /// Reports an attempt to write: whether the peer took at least a byte, and whether output is
     /// still waiting. Arms and clears the write deadline.
     pub fn written(&mut self, progress: bool, pending: bool, now: Instant) {
-        self.deadlines.written(progress, pending, now);
+        if self.close != CloseAction::Abort {
+            self.deadlines.written(progress, pending, now);
+        }
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before. May change
@@ -465,6 +470,8 @@ impl Server {
         self.receive = self.receive.on(Received::Close);
         self.send = self.send.on(Sent::Close);
         self.close = CloseAction::Abort;
+        self.deadlines.stop_receiving();
+        self.deadlines.stop_sending();
     }
 
     /// What to do with the transport now.
@@ -497,12 +504,16 @@ impl Server {
         let can_answer = matches!(self.send, Send::Idle | Send::Pending) && self.close != CloseAction::Abort;
         if can_answer {
             self.write_error(*error, date, out);
-            self.send = self.send.on(Sent::Close);
-            self.close = CloseAction::Linger;
-        } else if self.send == Send::Body {
-            self.abort();
-        } else {
-            self.send = self.send.on(Sent::Close);
+        }
+        match self.send {
+            Send::Body => self.abort(),
+            // The bytes are the other protocol's, and so is their end.
+            Send::Upgraded => {}
+            _ => {
+                let close = if self.close == CloseAction::None { CloseAction::Linger } else { self.close };
+                self.stop(close);
+                self.send = self.send.on(Sent::Close);
+            }
         }
         can_answer
     }
