@@ -67,7 +67,8 @@ fn exchange(input: &[u8], times: u32) {
     let mut server = Server::new(&config);
     let mut dates = DateCache::new(1);
     let mut lines = FieldLines::new();
-    for (name, value) in [("server", "sinew"), ("content-type", "text/plain"), ("cache-control", "no-store")] {
+    for (name, value) in [("server", "sinew"), ("content-type", "text/plain"), ("cache-control", "no-store")]
+    {
         lines.append(name, value).expect("a valid field");
     }
     let mut out = Vec::new();

@@ -39,7 +39,8 @@ pub struct Config {
     /// How long a body may arrive at any rate, before [`Self::body_min_rate`] holds.
     pub body_grace: Duration,
     /// Fewest payload bytes a second, averaged since the body began. Stops bodies that trickle;
-    /// under it: 408. Zero is off.
+    /// under it: 408. What came faster earns time, but no silence beyond [`Self::idle_timeout`].
+    /// Zero is off.
     pub body_min_rate: u32,
     /// How long output may wait without the peer taking a byte. Stops readers that never read;
     /// after it the connection is dropped.

@@ -203,6 +203,23 @@ fn a_body_has_its_grace_and_then_its_rate() {
 }
 
 #[test]
+fn no_rate_earns_more_silence_than_an_idle_connection_has() {
+    let mut body = Timed::new(&Config { idle_timeout: Duration::from_secs(20), ..config() });
+    body.give("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+    body.wait(1_000);
+    body.give(&"x".repeat(50_000));
+    assert_eq!(body.due(), Some(20_000));
+    body.wait(15_000);
+    body.server.hold_body(true, body.instant());
+    body.wait(100_000);
+    body.server.hold_body(false, body.instant());
+    assert_eq!(body.due(), Some(5_000), "a body that is held does not age");
+    body.give("x");
+    assert_eq!(body.due(), Some(20_000));
+    assert_eq!(body.expire(), Err(RecvError::BodyTimeout));
+}
+
+#[test]
 fn chunk_lines_earn_no_time() {
     let mut body = Timed::new(&config());
     body.give("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");

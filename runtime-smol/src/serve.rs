@@ -17,6 +17,9 @@ use crate::{FuturesIo, SmolRuntime};
 /// Blocking jobs that may run or wait at a time: the pool's 500 threads and as many in its queue.
 const BLOCKING_JOBS: usize = 1_024;
 
+/// At most this many connections that wait to be accepted are still served after the signal.
+const LAST_CONNECTIONS: usize = 4_096;
+
 /// How long dropped connections may take to go.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -96,6 +99,13 @@ impl<L: Listener, S: Service> Serve<L, S> {
         let shutdown = Shutdown::new();
         let serving = SmolServing::new(self.app, self.config, shutdown.clone());
         let mut listener = self.listener;
+        let serve_one = |stream, peer| {
+            let connection = serving.connection(stream, peer);
+            match &self.executor {
+                Some(executor) => executor.spawn(connection).detach(),
+                None => smol::spawn(connection).detach(),
+            }
+        };
         let mut signal = self.signal;
         let mut backoff = Backoff::default();
         let mut pause = Duration::ZERO;
@@ -119,15 +129,18 @@ impl<L: Listener, S: Service> Serve<L, S> {
                 Some(Ok((stream, peer))) => {
                     backoff.reset();
                     pause = Duration::ZERO;
-                    let connection = serving.connection(stream, peer);
-                    match &self.executor {
-                        Some(executor) => executor.spawn(connection).detach(),
-                        None => smol::spawn(connection).detach(),
-                    }
+                    serve_one(stream, peer);
                 }
                 Some(Err(error)) if concerns_one_connection(&error) => {}
                 // Out of descriptors or memory: connections that end will give some back.
                 Some(Err(_)) => pause = backoff.pause(),
+            }
+        }
+        // Clients that have connected already may have sent a request already.
+        for _ in 0..LAST_CONNECTIONS {
+            match smol::future::poll_once(listener.accept()).await {
+                Some(Ok((stream, peer))) => serve_one(stream, peer),
+                _ => break,
             }
         }
         drop(listener);

@@ -17,6 +17,9 @@ use crate::reactor::{EventLoop, LoopHandle};
 use crate::runtime::StdRuntime;
 use crate::socket::{Listener, Socket};
 
+/// At most this many connections that wait to be accepted are still served after the signal.
+const LAST_CONNECTIONS: usize = 4_096;
+
 /// How long dropped connections, and then threads, may take to go.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -168,7 +171,15 @@ async fn accept<S: Service>(
 
     let mut backoff = Backoff::default();
     let mut pause: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
-    let mut next = (0..loops.len()).cycle();
+    let mut next = loops.iter().cycle();
+    let mut serve_one = |stream: mio::net::TcpStream, peer| {
+        // An answer in one piece should not wait for an acknowledgement.
+        let _ = stream.set_nodelay(true);
+        // Registering fails when the kernel has no memory left: then the client sees a close.
+        if let Some((home, Ok(socket))) = next.next().map(|home| (home, Socket::new(stream, home))) {
+            home.spawn(Box::pin(serving.connection(socket, Some(peer))));
+        }
+    };
     poll_fn(|cx| {
         for _ in 0..BATCH {
             // The signal first: it wins over a queue of connections without end.
@@ -182,13 +193,7 @@ async fn accept<S: Service>(
             match ready!(listener.poll_accept(cx)) {
                 Ok((stream, peer)) => {
                     backoff.reset();
-                    // An answer in one piece should not wait for an acknowledgement.
-                    let _ = stream.set_nodelay(true);
-                    let Some(home) = next.next().and_then(|index| loops.get(index)) else { continue };
-                    // It fails when the kernel has no memory left: then the client sees a close.
-                    if let Ok(socket) = Socket::new(stream, home) {
-                        home.spawn(Box::pin(serving.connection(socket, Some(peer))));
-                    }
+                    serve_one(stream, peer);
                 }
                 Err(error) if concerns_one_connection(&error) => {}
                 // Out of descriptors or memory: connections that end will give some back.
@@ -199,6 +204,10 @@ async fn accept<S: Service>(
         Poll::Pending
     })
     .await;
+    // Clients that have connected already may have sent a request already.
+    for (stream, peer) in std::iter::from_fn(|| listener.accept_now().ok()).take(LAST_CONNECTIONS) {
+        serve_one(stream, peer);
+    }
 }
 
 /// Whether every connection ended in time.

@@ -135,6 +135,11 @@ impl Listener {
         Ok(Self { listener, registration })
     }
 
+    /// The next connection if there is one, whatever the loop has heard.
+    pub(crate) fn accept_now(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        self.listener.accept()
+    }
+
     pub(crate) fn poll_accept(&self, cx: &Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         let source = &self.registration.source;
         loop {

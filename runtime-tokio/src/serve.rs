@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use sinew_app::Service;
 use sinew_runtime::{Backoff, ConnectionConfig, Serving, Shutdown, concerns_one_connection};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::{TokioIo, TokioRuntime};
 
 /// Blocking jobs that may run or wait at a time: tokio's 512 threads and as many in its queue.
 const BLOCKING_JOBS: usize = 1_024;
+
+/// At most this many connections that wait to be accepted are still served after the signal.
+const LAST_CONNECTIONS: usize = 4_096;
 
 /// How long dropped connections may take to go.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -64,6 +67,11 @@ impl<S: Service> Serve<S> {
     async fn run(self) -> io::Result<()> {
         let shutdown = Shutdown::new();
         let serving = Serving::new(TokioRuntime::new(BLOCKING_JOBS), self.app, self.config, shutdown.clone());
+        let serve_one = |stream: TcpStream, peer| {
+            // An answer in one piece should not wait for an acknowledgement.
+            let _ = stream.set_nodelay(true);
+            tokio::spawn(serving.connection(TokioIo(stream), Some(peer)));
+        };
         let mut signal = self.signal;
         let mut backoff = Backoff::default();
         let mut pause: Option<Pin<Box<tokio::time::Sleep>>> = None;
@@ -83,16 +91,21 @@ impl<S: Service> Serve<S> {
                 None => break,
                 Some(Ok((stream, peer))) => {
                     backoff.reset();
-                    // An answer in one piece should not wait for an acknowledgement.
-                    let _ = stream.set_nodelay(true);
-                    tokio::spawn(serving.connection(TokioIo(stream), Some(peer)));
+                    serve_one(stream, peer);
                 }
                 Some(Err(error)) if concerns_one_connection(&error) => {}
                 // Out of descriptors or memory: connections that end will give some back.
                 Some(Err(_)) => pause = Some(Box::pin(tokio::time::sleep(backoff.pause()))),
             }
         }
-        drop(self.listener);
+        // Clients that have connected already may have sent a request already. The system is asked
+        // directly: the runtime may not have heard of them yet.
+        let listener = self.listener.into_std()?;
+        for (stream, peer) in std::iter::from_fn(|| listener.accept().ok()).take(LAST_CONNECTIONS) {
+            stream.set_nonblocking(true)?;
+            serve_one(TcpStream::from_std(stream)?, peer);
+        }
+        drop(listener);
         shutdown.trigger();
         if tokio::time::timeout(self.drain_timeout, shutdown.drained()).await.is_err() {
             shutdown.abort();

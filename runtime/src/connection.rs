@@ -8,6 +8,7 @@
 use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
+use core::time::Duration;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -28,6 +29,11 @@ const ROUNDS: usize = 16;
 /// While a response is awaited, at most this much of what follows is taken from the socket.
 const READ_AHEAD: usize = 16 * 1024;
 
+/// How long a connection that waits for a request stays open once the server drains: until the
+/// runtime has looked at its socket again. A request that had arrived by then is not lost, even if
+/// the signal was noticed first.
+const LAST_CALL: Duration = Duration::from_millis(10);
+
 /// Serves one connection. A future that completes when the connection is closed.
 ///
 /// Made by [`Serving::connection`].
@@ -46,7 +52,17 @@ pub struct Connection<I, R: Runtime, S> {
     exchange: Option<Box<Exchange>>,
     end_of_input: bool,
     write_shut: bool,
-    draining: bool,
+    drain: Drain,
+}
+
+/// How far a connection is with ending, once its server drains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drain {
+    No,
+    /// It waits for a request until then.
+    LastCall(Instant),
+    /// What is in flight is the last.
+    Yes,
 }
 
 impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
@@ -63,7 +79,7 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
             exchange: None,
             end_of_input: false,
             write_shut: false,
-            draining: false,
+            drain: Drain::No,
             serving,
         }
     }
@@ -75,21 +91,13 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
         if phase == Phase::Aborted {
             return Poll::Ready(());
         }
-        let drains_now = phase == Phase::Draining && !self.draining;
         for round in 0..ROUNDS {
             if let Err(error) = self.core.handle_timeout(now) {
                 self.reject(error, scratch);
             }
             self.poll_exchange(cx, scratch);
-            if drains_now && round == 0 {
-                // A request that has arrived is not lost: look once more before closing.
-                if self.tail.is_empty() && !self.end_of_input && self.core.wants_read() {
-                    if let Poll::Ready(Err(_)) = self.read(cx, scratch, now) {
-                        return Poll::Ready(());
-                    }
-                }
-                self.draining = true;
-                self.core.shutdown();
+            if phase == Phase::Draining && round == 0 {
+                self.drain(now);
             }
             self.process_tail(cx, scratch, now);
 
@@ -119,6 +127,24 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
         // There is more to do; others first.
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// The server drains: what is in flight is finished; what waits for a request, waits a moment
+    /// longer.
+    fn drain(&mut self, now: Instant) {
+        let waits = self.exchange.is_none()
+            && self.tail.is_empty()
+            && self.core.wants_read()
+            && self.core.close_action() == CloseAction::None;
+        self.drain = match self.drain {
+            Drain::Yes => return,
+            Drain::No if waits => Drain::LastCall(now.saturating_add(LAST_CALL)),
+            Drain::LastCall(until) if waits && now < until => return,
+            Drain::No | Drain::LastCall(_) => Drain::Yes,
+        };
+        if self.drain == Drain::Yes {
+            self.core.shutdown();
+        }
     }
 
     /// Feeds what was left over to the core.
@@ -315,6 +341,11 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
             self.core.end_of_input(now);
             return Poll::Ready(Ok(()));
         }
+        if let Drain::LastCall(_) = self.drain {
+            // In time, and the last one.
+            self.drain = Drain::Yes;
+            self.core.shutdown();
+        }
         let input = std::mem::take(&mut scratch.input);
         let consumed = self.process(&input[..tail + n], cx, scratch, now);
         self.tail.clear();
@@ -328,7 +359,8 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
 
     /// Keeps the timer at or before the next deadline. `Ready` when it fired.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(due) = self.core.poll_timeout() else {
+        let last_call = if let Drain::LastCall(until) = self.drain { Some(until) } else { None };
+        let Some(due) = self.core.poll_timeout().into_iter().chain(last_call).min() else {
             return Poll::Pending;
         };
         loop {

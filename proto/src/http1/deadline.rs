@@ -40,6 +40,8 @@ pub(crate) struct Deadlines {
     since: Instant,
     /// Payload bytes since then.
     received: u64,
+    /// When the last of them came; moved like `since`.
+    last: Instant,
     held: Option<Instant>,
     write_due: Option<Instant>,
 }
@@ -70,6 +72,7 @@ impl Deadlines {
             waiting: Waiting::Nothing,
             since: Instant::from_nanos(0),
             received: 0,
+            last: Instant::from_nanos(0),
             held: None,
             write_due: None,
         }
@@ -81,6 +84,7 @@ impl Deadlines {
             self.waiting = what;
             self.since = now;
             self.received = 0;
+            self.last = now;
             self.held = None;
         }
     }
@@ -96,8 +100,9 @@ impl Deadlines {
     }
 
     /// Payload has arrived.
-    pub(crate) fn received(&mut self, bytes: usize) {
+    pub(crate) fn received(&mut self, bytes: usize, now: Instant) {
         self.received = self.received.saturating_add(bytes as u64);
+        self.last = now;
     }
 
     /// Stops or restarts the clock of a body while the caller does not want more of it.
@@ -105,7 +110,9 @@ impl Deadlines {
         match (held, self.held) {
             (true, None) => self.held = Some(now),
             (false, Some(start)) => {
-                self.since = self.since.saturating_add(now.saturating_since(start.max(self.since)));
+                let pause = now.saturating_since(start.max(self.since));
+                self.since = self.since.saturating_add(pause);
+                self.last = self.last.saturating_add(pause);
                 self.held = None;
             }
             _ => {}
@@ -153,7 +160,10 @@ impl Deadlines {
                 // The grace, then as long as the bytes so far may take at the least rate.
                 let earned =
                     self.received.saturating_mul(1_000).checked_div(u64::from(self.rate)).unwrap_or(u64::MAX);
-                return Some(after(self.since, self.grace).saturating_add(Duration::from_millis(earned)));
+                let due = after(self.since, self.grace).saturating_add(Duration::from_millis(earned));
+                // What came fast does not buy a silence longer than that of an idle connection.
+                let silence = after(self.last, self.idle.max(self.grace));
+                return Some(if self.idle == 0 { due } else { due.min(silence) });
             }
         };
         (timeout != 0).then(|| after(self.since, timeout))

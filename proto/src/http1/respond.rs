@@ -101,13 +101,19 @@ impl Server {
             && mode != BodyMode::CloseDelimited
             // It may send its body or leave it out now: what comes next cannot be told.
             && !self.exchange.expects_continue
+            // What follows a refused CONNECT may be meant for the tunnel, not for us.
+            && self.exchange.method != MethodKind::Connect
             && self.close == CloseAction::None
             && !says(b"close");
 
         start_head(head, out);
-        // A 204 has no length (RFC 9110 §8.6); of a 304 only one that is known to be the content's.
-        let tells_length =
-            status != StatusCode::NO_CONTENT && !(status == StatusCode::NOT_MODIFIED && length == Some(0));
+        // A 204 has no length (RFC 9110 §8.6). In answer to HEAD, and in a 304, a length is that of the
+        // content that was not made: told only if it is known.
+        let tells_length = match body {
+            _ if status == StatusCode::NO_CONTENT => false,
+            BodyPlan::Empty => !head_only,
+            _ => status != StatusCode::NOT_MODIFIED || length != Some(0),
+        };
         match length {
             Some(_) if marks & mark::CONTENT_LENGTH != 0 || !tells_length => {}
             Some(length) => {

@@ -24,7 +24,8 @@ impl ResponseHead<'_> {
 /// What the caller will send as the body of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyPlan {
-    /// Nothing. Written as `Content-Length: 0` where a length has to be told.
+    /// Nothing. Written as `Content-Length: 0`; not in answer to HEAD, where the length would be that
+    /// of a body which was not made.
     Empty,
     /// Exactly that many bytes.
     Length(u64),

@@ -280,7 +280,7 @@ impl Server {
             match event {
                 Kind::Data { at: data, len } => {
                     self.deadlines.wait(Waiting::Body, now);
-                    self.deadlines.received(len);
+                    self.deadlines.received(len, now);
                     if !unwanted {
                         return Ok(Step { consumed: used, event: Kind::Data { at: data, len } });
                     }
@@ -420,7 +420,8 @@ impl Server {
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before. May change
-    /// with every call of another method.
+    /// with every call of another method; what is waited for is settled by [`poll`](Self::poll), so
+    /// ask after it.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.deadlines.next()
     }

@@ -1,0 +1,136 @@
+//! The rules of the house that a compiler does not check.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+/// The `[dependencies]` of a crate that are ours.
+fn our_dependencies(folder: &str) -> Vec<String> {
+    let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("a manifest");
+    let section =
+        manifest.split("\n[").find(|section| section.starts_with("dependencies]")).unwrap_or_default();
+    section
+        .lines()
+        .filter_map(|line| line.split(['.', '=', ' ']).next())
+        .filter(|name| name.starts_with("sinew-"))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() && !path.ends_with("target") {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The lines of a file that are code: not comments, which may name what they like.
+fn code(path: &Path) -> Vec<(usize, String)> {
+    let text = fs::read_to_string(path).expect("a source file");
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
+    lines.map(|(number, line)| (number + 1, line.to_owned())).collect()
+}
+
+#[test]
+fn arrows_point_one_way() {
+    let rank = |name: &str| match name {
+        "sinew-proto" => 0,
+        "sinew-app" => 1,
+        "sinew-runtime" => 2,
+        "sinew-tokio" | "sinew-smol" | "sinew-std" => 3,
+        other => panic!("{other} has no place in the house"),
+    };
+    let crates = [
+        ("proto", 0),
+        ("app", 1),
+        ("runtime", 2),
+        ("runtime-tokio", 3),
+        ("runtime-smol", 3),
+        ("runtime-std", 3),
+    ];
+    for (folder, own) in crates {
+        let dependencies = our_dependencies(folder);
+        assert_eq!(dependencies.is_empty(), own == 0, "{folder}: {dependencies:?}");
+        for name in dependencies {
+            assert!(rank(&name) < own, "{folder} depends on {name}");
+        }
+    }
+}
+
+#[test]
+fn no_runtime_is_named_below_the_adapters() {
+    for folder in ["proto", "app", "runtime"] {
+        for path in sources(&root().join(folder).join("src")) {
+            for (number, line) in code(&path) {
+                for word in ["tokio", "smol", "async_io", "std::net", "std::thread"] {
+                    assert!(!line.contains(word), "{}:{number} names {word}", path.display());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_core_reads_no_clock() {
+    for path in sources(&root().join("proto/src")) {
+        for (number, line) in code(&path) {
+            for word in ["SystemTime", "Instant::now", "std::time"] {
+                assert!(!line.contains(word), "{}:{number} names {word}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_crate_forbids_unsafe() {
+    let roots = [
+        "proto/src/lib.rs",
+        "app/src/lib.rs",
+        "runtime/src/lib.rs",
+        "runtime-tokio/src/lib.rs",
+        "runtime-smol/src/lib.rs",
+        "runtime-std/src/lib.rs",
+        "server/src/main.rs",
+        "benches/src/main.rs",
+        "examples/support/lib.rs",
+        "tests/src/lib.rs",
+    ];
+    for file in roots {
+        let text = fs::read_to_string(root().join(file)).expect("a crate root");
+        assert!(text.contains("#![forbid(unsafe_code)]"), "{file}");
+    }
+}
+
+#[test]
+fn echo_loop_stays_small_and_needs_the_core_alone() {
+    let text = fs::read_to_string(root().join("examples/echo_loop.rs")).expect("the example");
+    assert!(text.lines().count() < 80);
+    for name in ["sinew_app", "sinew_runtime", "sinew_tokio", "sinew_smol", "sinew_std", "sinew_examples"] {
+        assert!(!text.contains(name), "echo_loop names {name}");
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for_and_is_no_longer_than_600_lines() {
+    let all = sources(&root());
+    assert!(all.len() > 50, "only {} sources were found", all.len());
+    for path in all {
+        let text = fs::read_to_string(&path).expect("a source file");
+        assert!(
+            text.starts_with("//!") || text.starts_with("#!"),
+            "{} has no opening comment",
+            path.display()
+        );
+        let lines = text.lines().count();
+        assert!(lines <= 600, "{} has {lines} lines", path.display());
+    }
+}
