@@ -31,7 +31,9 @@ fn main() -> ExitCode {
 
 fn usage() -> ExitCode {
     eprintln!("usage: sinew-benches [WORKLOAD TIMES], with one of:");
-    WORKLOADS.iter().for_each(|(name, _)| eprintln!("  {name}"));
+    for (name, _) in WORKLOADS {
+        eprintln!("  {name}");
+    }
     ExitCode::FAILURE
 }
 

@@ -23,7 +23,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for FuturesIo<T> {
         }
     }
 
-    /// `poll_close` of a socket shuts down its sending side; reading goes on.
+    /// `poll_close` of smol's own sockets shuts down the sending side; reading goes on. One that
+    /// only flushes, as those of async-std and a bare `smol::Async` do, shows the client the end
+    /// after `linger_timeout`, when the socket is dropped.
     fn poll_shutdown_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_close(cx)
     }

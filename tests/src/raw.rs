@@ -110,16 +110,15 @@ impl Client {
         self.stream.set_write_timeout(Some(Duration::from_secs(1))).expect("a timeout");
         let zeros = [0; 16 * 1024];
         let mut total = 0;
-        loop {
+        let stuck = loop {
             match self.stream.write(&zeros) {
                 Ok(n) => total += n,
-                Err(error) => {
-                    let kind = error.kind();
-                    assert!(matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{error}");
-                    return total;
-                }
+                Err(error) => break error,
             }
-        }
+        };
+        assert!(is_timeout(&stuck), "{stuck}");
+        self.stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+        total
     }
 
     /// Ends the sending side.
@@ -228,8 +227,7 @@ impl Client {
             }
         };
         if let Some(error) = &error {
-            let kind = error.kind();
-            assert!(!matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "it does not end");
+            assert!(!is_timeout(error), "it does not end");
         }
         (std::mem::take(&mut self.buffer), error)
     }
@@ -247,9 +245,8 @@ impl Client {
         self.stream.set_read_timeout(Some(time)).expect("a timeout");
         let filled = self.fill();
         self.stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        let kind = filled.as_ref().err().map(io::Error::kind);
         assert!(
-            matches!(kind, Some(io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)),
+            filled.as_ref().is_err_and(is_timeout),
             "not quiet: {filled:?}, {:?}",
             String::from_utf8_lossy(&self.buffer)
         );
@@ -284,6 +281,11 @@ impl Client {
         self.buffer.extend_from_slice(&piece[..n]);
         Ok(n > 0)
     }
+}
+
+/// What the socket says when its own timeout has passed.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 /// Sends one request on a connection of its own and returns the response.

@@ -1,9 +1,12 @@
 //! Sockets of async-std 1.13, the last one there will be, served by `sinew-smol`: any socket that
 //! speaks `futures_io` will do, and so will any executor.
 
+use std::time::Duration;
+
 use async_std::net::TcpListener;
 use async_std::task;
 use sinew_app::{Body, Peer, Router, get, post};
+use sinew_proto::Config;
 use sinew_runtime::{ConnectionConfig, Shutdown};
 use sinew_smol::SmolServing;
 use sinew_tests::eventually;
@@ -18,7 +21,11 @@ fn app() -> Router {
 #[test]
 fn a_socket_of_async_std() {
     let shutdown = Shutdown::new();
-    let serving = SmolServing::new(app(), ConnectionConfig::default(), shutdown.clone());
+    // `poll_close` of async-std only flushes: after a last answer the client sees the end when the
+    // server has lingered, not before.
+    let http1 = Config { linger_timeout: Duration::from_millis(100), ..Config::default() };
+    let config = ConnectionConfig { http1, ..ConnectionConfig::default() };
+    let serving = SmolServing::new(app(), config, shutdown.clone());
     let listener = task::block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let addr = listener.local_addr().unwrap();
     let accepting = task::spawn(async move {
