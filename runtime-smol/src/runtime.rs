@@ -1,33 +1,24 @@
 //! smol's timers and its thread pool for blocking work, as the driver wants them.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use sinew_proto::Instant;
-use sinew_runtime::{Job, Runtime, Timer};
+use sinew_runtime::{Job, JobLimit, Runtime, Timer};
 
 /// The reactor of `async-io` and the pool of `blocking`, both of the process.
 #[derive(Clone, Debug)]
 pub struct SmolRuntime {
     epoch: std::time::Instant,
-    blocking: Arc<Blocking>,
-}
-
-#[derive(Debug)]
-struct Blocking {
-    running: AtomicUsize,
-    limit: usize,
+    jobs: JobLimit,
 }
 
 impl SmolRuntime {
     /// `limit`: how many blocking jobs may run or wait at a time before requests for more are
     /// answered with 503. The pool's own queue has no bound.
     pub fn new(limit: usize) -> Self {
-        let blocking = Arc::new(Blocking { running: AtomicUsize::new(0), limit });
-        Self { epoch: std::time::Instant::now(), blocking }
+        Self { epoch: std::time::Instant::now(), jobs: JobLimit::new(limit) }
     }
 }
 
@@ -43,25 +34,7 @@ impl Runtime for SmolRuntime {
     }
 
     fn offload(&self, job: Job) -> Result<(), Job> {
-        /// Counts down also when the job panics.
-        struct Place(Arc<Blocking>);
-
-        impl Drop for Place {
-            fn drop(&mut self) {
-                self.0.running.fetch_sub(1, Ordering::AcqRel);
-            }
-        }
-
-        let before = self.blocking.running.fetch_add(1, Ordering::AcqRel);
-        let place = Place(self.blocking.clone());
-        if before >= self.blocking.limit {
-            return Err(job);
-        }
-        smol::unblock(move || {
-            let _place = place;
-            job();
-        })
-        .detach();
+        smol::unblock(self.jobs.admit(job)?).detach();
         Ok(())
     }
 

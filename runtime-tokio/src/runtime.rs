@@ -1,34 +1,25 @@
 //! tokio's clock, timers and threads, as the driver wants them.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use sinew_proto::Instant;
-use sinew_runtime::{Job, Runtime, Timer};
+use sinew_runtime::{Job, JobLimit, Runtime, Timer};
 use tokio::time::Sleep;
 
 /// The tokio runtime that [`serve`](crate::serve) was polled in.
 #[derive(Clone, Debug)]
 pub struct TokioRuntime {
     epoch: tokio::time::Instant,
-    blocking: Arc<Blocking>,
-}
-
-#[derive(Debug)]
-struct Blocking {
-    running: AtomicUsize,
-    limit: usize,
+    jobs: JobLimit,
 }
 
 impl TokioRuntime {
     /// `limit`: how many blocking jobs may run or wait at a time before requests for more are
     /// answered with 503. tokio's own pool queues without a bound.
     pub fn new(limit: usize) -> Self {
-        let blocking = Arc::new(Blocking { running: AtomicUsize::new(0), limit });
-        Self { epoch: tokio::time::Instant::now(), blocking }
+        Self { epoch: tokio::time::Instant::now(), jobs: JobLimit::new(limit) }
     }
 
     fn at(&self, instant: Instant) -> tokio::time::Instant {
@@ -48,24 +39,7 @@ impl Runtime for TokioRuntime {
     }
 
     fn offload(&self, job: Job) -> Result<(), Job> {
-        /// Counts down also when the job panics.
-        struct Place(Arc<Blocking>);
-
-        impl Drop for Place {
-            fn drop(&mut self) {
-                self.0.running.fetch_sub(1, Ordering::AcqRel);
-            }
-        }
-
-        let before = self.blocking.running.fetch_add(1, Ordering::AcqRel);
-        let place = Place(self.blocking.clone());
-        if before >= self.blocking.limit {
-            return Err(job);
-        }
-        tokio::task::spawn_blocking(move || {
-            let _place = place;
-            job();
-        });
+        drop(tokio::task::spawn_blocking(self.jobs.admit(job)?));
         Ok(())
     }
 

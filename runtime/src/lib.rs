@@ -11,6 +11,7 @@
 //! | `serving` | what all connections of a server share |
 //! | `connection` | the driver: one turn of one connection |
 //! | `exchange` | one request on its way to its response |
+//! | `jobs` | a bound on blocking work |
 //! | `output` | bytes that wait to be sent |
 //! | `scratch` | the buffers of a thread, lent to the connection that is polled |
 //! | `shutdown` | the signal to drain, and the count of those who have to |
@@ -20,6 +21,7 @@ mod accept;
 mod connection;
 mod exchange;
 mod io;
+mod jobs;
 mod output;
 mod scratch;
 mod serving;
@@ -28,5 +30,6 @@ mod shutdown;
 pub use accept::{Backoff, concerns_one_connection};
 pub use connection::Connection;
 pub use io::{Io, Job, Runtime, Timer};
+pub use jobs::JobLimit;
 pub use serving::{BodyBuffer, ConnectionConfig, OnRejected, Rejected, Serving};
 pub use shutdown::{Drained, Guard, Phase, Shutdown, Wait};
