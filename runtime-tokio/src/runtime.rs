@@ -13,17 +13,19 @@ use tokio::time::Sleep;
 pub struct TokioRuntime {
     epoch: tokio::time::Instant,
     jobs: JobLimit,
+    /// Handlers may ask for time and threads from outside of it.
+    handle: tokio::runtime::Handle,
 }
 
 impl TokioRuntime {
     /// `limit`: how many blocking jobs may run or wait at a time before requests for more are
     /// answered with 503. tokio's own pool queues without a bound.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     pub fn new(limit: usize) -> Self {
-        Self { epoch: tokio::time::Instant::now(), jobs: JobLimit::new(limit) }
-    }
-
-    fn at(&self, instant: Instant) -> tokio::time::Instant {
-        self.epoch + Duration::from_nanos(instant.as_nanos())
+        let handle = tokio::runtime::Handle::current();
+        Self { epoch: tokio::time::Instant::now(), jobs: JobLimit::new(limit), handle }
     }
 }
 
@@ -35,15 +37,16 @@ impl Runtime for TokioRuntime {
     }
 
     fn timer(&self) -> TokioTimer {
-        TokioTimer { runtime: self.clone(), sleep: None }
+        TokioTimer { epoch: self.epoch, sleep: None }
     }
 
     fn offload(&self, job: Job) -> Result<(), Job> {
-        drop(tokio::task::spawn_blocking(self.jobs.admit(job)?));
+        drop(self.handle.spawn_blocking(self.jobs.admit(job)?));
         Ok(())
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let _context = self.handle.enter();
         Box::pin(tokio::time::sleep(duration))
     }
 }
@@ -51,13 +54,13 @@ impl Runtime for TokioRuntime {
 /// A timer on tokio's wheel. It allocates when it is first set.
 #[derive(Debug)]
 pub struct TokioTimer {
-    runtime: TokioRuntime,
+    epoch: tokio::time::Instant,
     sleep: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
 impl Timer for TokioTimer {
     fn poll_at(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let at = self.runtime.at(deadline);
+        let at = self.epoch + Duration::from_nanos(deadline.as_nanos());
         let (set, sleep) =
             self.sleep.get_or_insert_with(|| (deadline, Box::pin(tokio::time::sleep_until(at))));
         if *set != deadline {
