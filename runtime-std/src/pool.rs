@@ -31,6 +31,7 @@ struct Shared {
 struct State {
     queue: VecDeque<Job>,
     threads: usize,
+    /// Threads that will take a job that is queued now: they wait for one, or are about to start.
     idle: usize,
     closed: bool,
 }
@@ -50,9 +51,8 @@ impl Pool {
     pub(crate) fn run(&self, job: Job) -> Result<(), Job> {
         let shared = &self.0.0;
         let mut state = shared.lock();
-        // An idle thread is one that will take a job that is queued now.
-        let waiting_for_nobody = state.idle > state.queue.len();
-        if waiting_for_nobody {
+        let has_taker = state.idle > state.queue.len();
+        if has_taker {
             state.queue.push_back(job);
             drop(state);
             shared.work.notify_one();
@@ -63,12 +63,14 @@ impl Pool {
             let builder = thread::Builder::new().name("sinew-blocking".to_owned());
             if builder.spawn(move || own.worker()).is_ok() {
                 state.threads += 1;
+                state.idle += 1;
                 state.queue.push_back(job);
                 return Ok(());
             }
         }
+        let waiting = state.queue.len() - state.idle;
         // A queue with nobody to work it off would never move.
-        if state.threads == 0 || state.queue.len() >= shared.max_queued {
+        if state.threads == 0 || waiting >= shared.max_queued {
             return Err(job);
         }
         state.queue.push_back(job);
@@ -90,6 +92,7 @@ impl Shared {
 
     fn worker(&self) {
         let mut state = self.lock();
+        state.idle -= 1;
         loop {
             if let Some(job) = state.queue.pop_front() {
                 drop(state);
@@ -147,6 +150,21 @@ mod tests {
         let Err(job) = refused else { panic!("a third job waits in a queue for one") };
         assert!(pool.run(job).is_ok());
         assert_eq!(dones.recv_timeout(SOON), Ok(2));
+    }
+
+    #[test]
+    fn a_thread_that_is_about_to_start_takes_no_place_in_the_queue() {
+        for _ in 0..50 {
+            let pool = Pool::new(4, 1);
+            let gate = Arc::new(Mutex::new(()));
+            let closed = gate.lock().unwrap();
+            let taken = (0..6).filter(|_| {
+                let gate = gate.clone();
+                pool.run(Box::new(move || drop(gate.lock().unwrap()))).is_ok()
+            });
+            assert_eq!(taken.count(), 5);
+            drop(closed);
+        }
     }
 
     #[test]

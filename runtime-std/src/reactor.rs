@@ -44,7 +44,11 @@ struct Shared {
     timers: Timers,
     registry: Registry,
     wake: mio::Waker,
+    /// Whether the loop was told by `wake` to look around and has not begun to.
+    interrupted: AtomicBool,
     epoch: std::time::Instant,
+    /// Set before queue and inbox are emptied for the last time, and looked at under their locks: what
+    /// comes later would stay there for ever, and keep this alive.
     stopped: AtomicBool,
 }
 
@@ -67,9 +71,17 @@ impl LoopHandle {
         CURRENT.with_borrow(Clone::clone)
     }
 
-    /// Runs a task on this loop.
+    /// Runs a task on this loop, or drops it if the loop has ended.
     pub(crate) fn spawn(&self, task: Task) {
-        lock(&self.0.inbox).push(Boxed(task));
+        let mut inbox = lock(&self.0.inbox);
+        if self.is_stopped() {
+            // Not under the lock: dropping a task may run anything.
+            drop(inbox);
+            drop(task);
+            return;
+        }
+        inbox.push(Boxed(task));
+        drop(inbox);
         self.interrupt();
     }
 
@@ -77,6 +89,10 @@ impl LoopHandle {
     pub(crate) fn stop(&self) {
         self.0.stopped.store(true, Ordering::Release);
         self.interrupt();
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.0.stopped.load(Ordering::Acquire)
     }
 
     pub(crate) fn registry(&self) -> &Registry {
@@ -107,7 +123,7 @@ impl LoopHandle {
     pub(crate) fn interrupt(&self) {
         let own =
             CURRENT.with_borrow(|current| current.as_ref().is_some_and(|own| Arc::ptr_eq(&own.0, &self.0)));
-        if !own {
+        if !own && !self.0.interrupted.swap(true, Ordering::AcqRel) {
             // It fails only if the event queue is gone, and then nobody sleeps on it.
             let _ = self.0.wake.wake();
         }
@@ -126,8 +142,12 @@ impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         if !self.queued.swap(true, Ordering::AcqRel) {
             let home = self.home.clone();
-            lock(&home.0.queue).push(self);
-            home.interrupt();
+            let mut queue = lock(&home.0.queue);
+            if !home.is_stopped() {
+                queue.push(self);
+                drop(queue);
+                home.interrupt();
+            }
         }
     }
 }
@@ -156,6 +176,7 @@ impl EventLoop {
             timers: Timers::default(),
             registry: poll.registry().try_clone()?,
             wake: mio::Waker::new(poll.registry(), WAKE)?,
+            interrupted: AtomicBool::new(false),
             epoch,
             stopped: AtomicBool::new(false),
         };
@@ -170,10 +191,13 @@ impl EventLoop {
     pub(crate) fn run(mut self) -> io::Result<()> {
         let outer = CURRENT.replace(Some(self.handle.clone()));
         let result = self.turns();
+        self.handle.0.stopped.store(true, Ordering::Release);
         // Tasks may wake and deregister while they are dropped: the loop is still there then.
-        self.tasks.clear();
-        lock(&self.handle.0.inbox).clear();
-        lock(&self.handle.0.queue).clear();
+        let arrived = std::mem::take(&mut *lock(&self.handle.0.inbox));
+        let tasks = self.tasks.drain().map(|entry| entry.task);
+        tasks.chain(arrived.into_iter().map(|Boxed(task)| task)).for_each(drop_quietly);
+        let queue = std::mem::take(&mut *lock(&self.handle.0.queue));
+        drop(queue);
         CURRENT.set(outer);
         result
     }
@@ -181,7 +205,7 @@ impl EventLoop {
     fn turns(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         let mut ready = Vec::new();
-        while !self.handle.0.stopped.load(Ordering::Acquire) {
+        while !self.handle.is_stopped() {
             self.take_in();
             std::mem::swap(&mut ready, &mut *lock(&self.handle.0.queue));
             for waker in ready.drain(..) {
@@ -192,6 +216,8 @@ impl EventLoop {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 result => result?,
             }
+            // Before anything is looked at: what comes from now on interrupts again.
+            self.handle.0.interrupted.swap(false, Ordering::AcqRel);
             self.dispatch(&events);
             self.handle.0.timers.take_due(self.handle.now()).into_iter().for_each(Waker::wake);
         }
@@ -215,8 +241,10 @@ impl EventLoop {
     }
 
     fn poll_task(&mut self, woken: &Arc<TaskWaker>) {
-        // Before the poll: a wake during it queues the task again.
-        woken.queued.store(false, Ordering::Release);
+        // Before the poll: a wake during it queues the task again. A swap, because it sees what was
+        // written before a wake that found the task queued; a store could even pass the loads of the
+        // poll, and that wake would be lost.
+        woken.queued.swap(false, Ordering::AcqRel);
         let Some(entry) = self.tasks.get_mut(woken.key).filter(|entry| Arc::ptr_eq(&entry.identity, woken))
         else {
             return;
@@ -225,8 +253,7 @@ impl EventLoop {
         let polled = catch_unwind(AssertUnwindSafe(|| entry.task.as_mut().poll(&mut cx)));
         // A panic ends the task, not the loop.
         if polled.map_or(true, |state| state.is_ready()) {
-            let entry = self.tasks.remove(woken.key);
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(entry)));
+            drop_quietly(self.tasks.remove(woken.key).task);
         }
     }
 
@@ -234,7 +261,7 @@ impl EventLoop {
     /// not spin towards a deadline.
     fn sleep_time(&self) -> Option<Duration> {
         let busy = !lock(&self.handle.0.queue).is_empty() || !lock(&self.handle.0.inbox).is_empty();
-        if busy || self.handle.0.stopped.load(Ordering::Acquire) {
+        if busy || self.handle.is_stopped() {
             return Some(Duration::ZERO);
         }
         let wait = self.handle.0.timers.next()?.saturating_since(self.handle.now());
@@ -252,4 +279,9 @@ impl EventLoop {
             }
         }
     }
+}
+
+/// Drops a task whose destructor may panic.
+fn drop_quietly(task: Task) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(task)));
 }

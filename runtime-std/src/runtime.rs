@@ -69,29 +69,29 @@ struct Set {
 
 impl Timer for StdTimer {
     fn poll_at(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if self.set.as_ref().is_some_and(|set| set.will_wake(cx.waker(), deadline)) {
+            return Poll::Pending;
+        }
+        self.unset();
         if deadline <= self.fallback.now() {
-            self.unset();
             return Poll::Ready(());
         }
-        match &mut self.set {
-            Some(set) if set.key.0 == deadline => {
-                if !set.waker.will_wake(cx.waker()) {
-                    set.waker.clone_from(cx.waker());
-                    set.home.timers().set_waker(set.key, cx.waker());
-                }
-            }
-            _ => {
-                self.unset();
-                let home = LoopHandle::current().unwrap_or_else(|| self.fallback.clone());
-                let (key, earliest) = home.timers().insert(deadline, cx.waker().clone());
-                if earliest {
-                    // It may sleep for longer than this.
-                    home.interrupt();
-                }
-                self.set = Some(Set { home, key, waker: cx.waker().clone() });
-            }
+        let home = LoopHandle::current().unwrap_or_else(|| self.fallback.clone());
+        let (key, earliest) = home.timers().insert(deadline, cx.waker().clone());
+        if earliest {
+            // It may sleep for longer than this.
+            home.interrupt();
         }
+        self.set = Some(Set { home, key, waker: cx.waker().clone() });
         Poll::Pending
+    }
+}
+
+impl Set {
+    /// Whether this still waits for `deadline`, to wake `waker`. Most calls of a timer end here,
+    /// without a look at the clock.
+    fn will_wake(&self, waker: &Waker, deadline: Instant) -> bool {
+        self.key.0 == deadline && !self.home.timers().may_have_passed(deadline) && self.waker.will_wake(waker)
     }
 }
 

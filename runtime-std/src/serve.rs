@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::num::NonZero;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::task::{Poll, ready};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -93,7 +93,8 @@ impl<S: Service> Serve<S> {
     /// Serves on this thread and the others, until a graceful shutdown is complete, or for ever.
     ///
     /// # Errors
-    /// An [`io::Error`] if an event queue or a thread cannot be had.
+    /// An [`io::Error`] if an event queue or a thread cannot be had, or if the signal panicked: then
+    /// connections are dropped at once.
     pub fn run(self) -> io::Result<()> {
         let epoch = Instant::now();
         let first = EventLoop::new(epoch)?;
@@ -105,8 +106,14 @@ impl<S: Service> Serve<S> {
         let runtime = StdRuntime::new(first.handle().clone(), pool);
         let serving = Serving::new(runtime, self.app, self.config, Shutdown::new());
         let listener = Listener::new(self.listener, first.handle())?;
-        let until_drained = supervise(listener, serving, self.signal, self.drain_timeout, loops.clone());
-        first.handle().spawn(Box::pin(until_drained));
+        let (drained, supervised) = mpsc::channel();
+        let stop = StopAll(loops.clone());
+        let (signal, timeout) = (self.signal, self.drain_timeout);
+        first.handle().spawn(Box::pin(async move {
+            supervise(listener, serving, signal, timeout, &stop.0).await;
+            // Somebody waits for it below, unless loop 0 has failed.
+            let _ = drained.send(());
+        }));
 
         let mut threads = Vec::new();
         for each in others {
@@ -123,7 +130,17 @@ impl<S: Service> Serve<S> {
         let result = first.run();
         loops.iter().for_each(LoopHandle::stop);
         join(threads);
-        result
+        result?;
+        supervised.try_recv().map_err(|_| io::Error::other("the signal for the graceful shutdown panicked"))
+    }
+}
+
+/// Stops the loops when it is dropped: when all is drained, but also when the signal panics.
+struct StopAll(Vec<LoopHandle>);
+
+impl Drop for StopAll {
+    fn drop(&mut self) {
+        self.0.iter().for_each(LoopHandle::stop);
     }
 }
 
@@ -141,15 +158,15 @@ fn join(threads: Vec<JoinHandle<io::Result<()>>>) {
     }
 }
 
-/// Accepts until the signal, drains, and stops the loops.
+/// Accepts until the signal, and drains.
 async fn supervise<S: Service>(
     listener: Listener,
     serving: Arc<Serving<StdRuntime, S>>,
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
     drain_timeout: Duration,
-    loops: Vec<LoopHandle>,
+    loops: &[LoopHandle],
 ) {
-    accept(listener, &serving, signal, &loops).await;
+    accept(listener, &serving, signal, loops).await;
     let shutdown = serving.shutdown();
     shutdown.trigger();
     if !drained_within(drain_timeout, &serving).await {
@@ -157,7 +174,6 @@ async fn supervise<S: Service>(
         // A connection ends in its next turn, unless its handler blocks the thread.
         drained_within(ABORT_TIMEOUT, &serving).await;
     }
-    loops.iter().for_each(LoopHandle::stop);
 }
 
 async fn accept<S: Service>(

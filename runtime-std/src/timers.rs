@@ -4,6 +4,7 @@
 //! by waiting to its end or by being dropped.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -13,7 +14,11 @@ use sinew_proto::Instant;
 pub(crate) type TimerKey = (Instant, u64);
 
 #[derive(Debug, Default)]
-pub(crate) struct Timers(Mutex<State>);
+pub(crate) struct Timers {
+    state: Mutex<State>,
+    /// Nanoseconds: no entry with a later deadline was ever taken out as due.
+    passed: AtomicU64,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -31,15 +36,13 @@ impl Timers {
         (key, state.entries.first_key_value().is_some_and(|(first, _)| *first == key))
     }
 
-    /// Changes who is woken.
-    pub(crate) fn set_waker(&self, key: TimerKey, waker: &Waker) {
-        if let Some(slot) = self.state().entries.get_mut(&key) {
-            slot.clone_from(waker);
-        }
-    }
-
     pub(crate) fn remove(&self, key: TimerKey) {
         self.state().entries.remove(&key);
+    }
+
+    /// Whether entries with this deadline may have been woken. Costs less than asking the clock.
+    pub(crate) fn may_have_passed(&self, deadline: Instant) -> bool {
+        deadline.as_nanos() <= self.passed.load(Ordering::Acquire)
     }
 
     /// The earliest deadline.
@@ -53,12 +56,13 @@ impl Timers {
         if state.entries.first_key_value().is_none_or(|((deadline, _), _)| *deadline > now) {
             return Vec::new();
         }
+        self.passed.fetch_max(now.as_nanos(), Ordering::AcqRel);
         let later = state.entries.split_off(&(now, u64::MAX));
         std::mem::replace(&mut state.entries, later).into_values().collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,7 +83,10 @@ mod tests {
         assert!(!timers.insert(at(10), Waker::noop().clone()).1);
         assert_eq!(timers.next(), Some(at(10)));
         assert_eq!(timers.take_due(at(9)).len(), 0);
+        assert!(!timers.may_have_passed(at(10)));
         assert_eq!(timers.take_due(at(10)).len(), 2);
+        assert!(timers.may_have_passed(at(10)));
+        assert!(!timers.may_have_passed(at(30)));
         assert_eq!(timers.next(), Some(at(30)));
         timers.remove(late);
         assert_eq!(timers.next(), None);

@@ -96,8 +96,8 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
                 self.reject(error, scratch);
             }
             self.poll_exchange(cx, scratch);
-            if phase == Phase::Draining && round == 0 {
-                self.drain(now);
+            if phase == Phase::Draining && round == 0 && self.drain(cx, scratch, now).is_err() {
+                return Poll::Ready(());
             }
             self.process_tail(cx, scratch, now);
 
@@ -131,18 +131,33 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
 
     /// The server drains: what is in flight is finished; what waits for a request, waits a moment
     /// longer.
-    fn drain(&mut self, now: Instant) {
+    fn drain(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch, now: Instant) -> io::Result<()> {
         let waits = self.exchange.is_none()
             && self.tail.is_empty()
             && self.core.wants_read()
             && self.core.close_action() == CloseAction::None;
-        self.drain = match self.drain {
-            Drain::Yes => return,
-            Drain::No if waits => Drain::LastCall(now.saturating_add(LAST_CALL)),
-            Drain::LastCall(until) if waits && now < until => return,
-            Drain::No | Drain::LastCall(_) => Drain::Yes,
-        };
-        if self.drain == Drain::Yes {
+        match self.drain {
+            Drain::No if waits => {
+                self.drain = Drain::LastCall(now.saturating_add(LAST_CALL));
+                return Ok(());
+            }
+            Drain::LastCall(until) if waits && now < until => return Ok(()),
+            // The turn may come late, with the request there by now.
+            Drain::LastCall(_) if waits => {
+                if let Poll::Ready(result) = self.read(cx, scratch, now) {
+                    result?;
+                }
+            }
+            Drain::No | Drain::LastCall(_) | Drain::Yes => {}
+        }
+        self.begin_last();
+        Ok(())
+    }
+
+    /// No request after the one that has begun.
+    fn begin_last(&mut self) {
+        if self.drain != Drain::Yes {
+            self.drain = Drain::Yes;
             self.core.shutdown();
         }
     }
@@ -343,8 +358,7 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
         }
         if let Drain::LastCall(_) = self.drain {
             // In time, and the last one.
-            self.drain = Drain::Yes;
-            self.core.shutdown();
+            self.begin_last();
         }
         let input = std::mem::take(&mut scratch.input);
         let consumed = self.process(&input[..tail + n], cx, scratch, now);

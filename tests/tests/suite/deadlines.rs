@@ -95,12 +95,13 @@ pub(crate) fn a_head_that_trickles<A: Adapter>() {
 pub(crate) fn idle_closes_without_a_word<A: Adapter>() {
     let server = A::start_config(app(), Config { idle_timeout: SHORT, ..far() });
     // One that was never used, and one between two requests.
-    let mut unused = Client::connect(server.addr());
-    after_the_deadline(&server, || unused.end());
-    let mut used = Client::connect(server.addr());
-    used.send(raw::get("/"));
-    assert_eq!(used.response().text(), "hello");
-    after_the_deadline(&server, || used.end());
+    after_the_deadline(&server, || Client::connect(server.addr()).end());
+    after_the_deadline(&server, || {
+        let mut used = Client::connect(server.addr());
+        used.send(raw::get("/"));
+        assert_eq!(used.response().text(), "hello");
+        used.end();
+    });
 }
 
 pub(crate) fn a_body_that_trickles<A: Adapter>() {
@@ -152,7 +153,7 @@ pub(crate) fn a_held_body_is_not_slow<A: Adapter>() {
             body.collect(16 << 20).await.map(|body| body.len().to_string())
         }),
     );
-    let server = A::start_config(app, Config { body_grace: SHORT, body_min_rate: 1, ..far() });
+    let server = A::start_config(app, Config { body_grace: SHORT, body_min_rate: 1 << 20, ..far() });
     let mut client = Client::connect(server.addr());
     client.send(raw::post("/", vec![b'x'; 4 << 20]));
     assert_eq!(client.response().text(), (4 << 20).to_string());

@@ -39,6 +39,9 @@ fn sixteen() -> (Vec<u8>, impl Fn(&mut Client)) {
             let response = client.response();
             assert_eq!((response.status, response.text()), (200, &*n.to_string()));
             assert!(!response.closes());
+            // `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7)
+            let date = response.field("date").expect("a date");
+            assert!(date.len() == 29 && date.ends_with(" GMT"), "{date}");
         }
     };
     (requests.into_bytes(), check)

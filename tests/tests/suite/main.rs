@@ -97,6 +97,7 @@ suite! {
         nobody_is_accepted_afterwards
         a_handler_without_end_is_dropped
         a_request_sent_before_the_signal_is_answered
+        a_connection_made_before_the_signal_is_served
         half_a_request_is_finished
         a_server_without_connections_ends;
     faults:

@@ -207,6 +207,7 @@ fn every_case<A: Adapter>(send: impl Fn(&mut Client, &[u8])) {
         let response = client.response();
         assert_eq!(response.status, status, "for {bytes:?}: {response:?}");
         assert!(response.closes(), "for {bytes:?}: {response:?}");
+        assert!(response.field("date").is_some(), "for {bytes:?}: {response:?}");
         assert!(response.text().starts_with(&status.to_string()), "for {bytes:?}: {response:?}");
         client.end();
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use sinew_app::{Body, Bytes, Router, get, post};
 use sinew_runtime::ConnectionConfig;
 use sinew_tests::raw::{self, Client};
-use sinew_tests::{Adapter, Count, Flag, Gate, eventually};
+use sinew_tests::{Adapter, Count, Flag, Gate, Running, eventually};
 
 /// Less than the time a server gives what is in flight, and more than anything here takes.
 const SOON: Duration = Duration::from_secs(4);
@@ -32,6 +32,14 @@ fn gated() -> (Router, Gate, Count) {
         .route("/read", post(|body: Bytes| async { body }))
         .route("/wait", get(wait));
     (app, gate, waiting)
+}
+
+/// Gives the signal, and waits until the server has heeded it.
+fn shut_down(server: &Running) {
+    server.signal();
+    eventually("the listener is closed", || TcpStream::connect(server.addr()).is_err());
+    // The connections are told right after.
+    thread::sleep(Duration::from_millis(50));
 }
 
 pub(crate) fn idle_connections_close<A: Adapter>() {
@@ -64,8 +72,8 @@ pub(crate) fn a_request_in_flight_is_finished<A: Adapter>() {
     // What is pipelined behind it is not begun.
     client.send(raw::get("/wait") + &raw::get("/"));
     eventually("the handler waits", || waiting.now() == 1);
-    server.signal();
-    client.quiet(Duration::from_millis(50));
+    shut_down(&server);
+    client.quiet(Duration::from_millis(20));
     gate.open();
     let response = client.response();
     assert_eq!(response.text(), "finished");
@@ -92,7 +100,7 @@ pub(crate) fn a_stream_in_flight_is_finished<A: Adapter>() {
     assert_eq!(client.head().status, 200);
     sender.blocking_send("before").unwrap();
     assert_eq!(client.chunk(), b"before");
-    server.signal();
+    shut_down(&server);
     for _ in 0..3 {
         sender.blocking_send("after").unwrap();
         assert_eq!(client.chunk(), b"after");
@@ -111,9 +119,9 @@ pub(crate) fn nobody_is_accepted_afterwards<A: Adapter>() {
     let mut client = Client::connect(addr);
     client.send(raw::get("/wait"));
     eventually("the handler waits", || waiting.now() == 1);
-    server.signal();
-    eventually("the listener is closed", || TcpStream::connect(addr).is_err());
+    shut_down(&server);
     gate.open();
+    assert!(TcpStream::connect(addr).is_err());
     assert_eq!(client.response().text(), "finished");
     client.end();
     drop(client);
@@ -167,6 +175,24 @@ pub(crate) fn a_request_sent_before_the_signal_is_answered<A: Adapter>() {
     }
 }
 
+/// The same on connections that the server may not have accepted yet.
+pub(crate) fn a_connection_made_before_the_signal_is_served<A: Adapter>() {
+    for _ in 0..20 {
+        let (app, _gate, _) = gated();
+        let server = A::start(app);
+        let mut clients: Vec<Client> = (0..4).map(|_| Client::connect(server.addr())).collect();
+        for client in &mut clients {
+            client.send(raw::get("/"));
+        }
+        server.signal();
+        for mut client in clients {
+            assert_eq!(client.response().text(), "hello");
+            client.end();
+        }
+        server.stop().unwrap();
+    }
+}
+
 /// A request whose first byte was there before the signal is waited for.
 pub(crate) fn half_a_request_is_finished<A: Adapter>() {
     let (app, _gate, _) = gated();
@@ -182,7 +208,7 @@ pub(crate) fn half_a_request_is_finished<A: Adapter>() {
     // They are read by the time that a later one is answered, or soon after.
     assert_eq!(raw::request(server.addr(), raw::get("/")).text(), "hello");
     thread::sleep(Duration::from_millis(100));
-    server.signal();
+    shut_down(&server);
     for (mut client, at) in clients.into_iter().zip(cuts) {
         client.quiet(Duration::from_millis(20));
         client.send(&request[at..]);
