@@ -119,6 +119,17 @@ impl LoopHandle {
         lock(&self.0.sources).try_remove(token.0);
     }
 
+    #[cfg(test)]
+    pub(crate) fn source_count(&self) -> usize {
+        lock(&self.0.sources).len()
+    }
+
+    /// Dead once nothing of the loop is left.
+    #[cfg(test)]
+    pub(crate) fn life(&self) -> std::sync::Weak<dyn std::any::Any + Send + Sync> {
+        Arc::<Shared>::downgrade(&self.0)
+    }
+
     /// Ends the loop's sleep, unless this is its own thread: then it is awake.
     pub(crate) fn interrupt(&self) {
         let own =

@@ -3,12 +3,14 @@
 use std::future::poll_fn;
 use std::io::{IoSlice, Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::task::Poll;
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant as Clock};
 
-use sinew_runtime::{Io as _, Runtime as _};
+use sinew_runtime::{Io as _, Runtime as _, Timer as _};
 
 use crate::pool::Pool;
 use crate::reactor::{EventLoop, LoopHandle};
@@ -83,6 +85,73 @@ fn a_wake_from_another_thread_ends_the_sleep() {
 }
 
 #[test]
+fn no_wake_is_lost_whether_the_loop_sleeps_or_polls() {
+    const ROUNDS: u32 = 20_000;
+    let running = Running::start();
+    let (waker, wakers) = results();
+    let (seen, seens) = results();
+    let goal = Arc::new(AtomicU32::new(0));
+    let current = goal.clone();
+    let mut last = 0;
+    running.spawn(poll_fn(move |cx| {
+        let now = current.load(Ordering::Acquire);
+        if now == 0 {
+            waker.send(cx.waker().clone()).unwrap();
+        } else if now != last {
+            last = now;
+            seen.send(now).unwrap();
+        }
+        if now == ROUNDS { Poll::Ready(()) } else { Poll::Pending }
+    }));
+    let waker = wakers.recv_timeout(SOON).unwrap();
+    for round in 1..=ROUNDS {
+        if round % 2 == 0 {
+            waker.wake_by_ref(); // the next one finds the task queued, in its turn, or waiting
+        }
+        goal.store(round, Ordering::Release);
+        waker.wake_by_ref();
+        assert_eq!(seens.recv_timeout(SOON), Ok(round));
+    }
+}
+
+#[test]
+fn a_loop_that_has_ended_keeps_nothing_alive() {
+    /// A task that panics when it is dropped, and tells before.
+    struct Dropped(Sender<()>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.send(()).unwrap();
+            panic!("on purpose");
+        }
+    }
+    let running = Running::start();
+    let handle = running.0.clone();
+    let life = handle.life();
+    let (waker, wakers) = results();
+    let (gone, gones) = results();
+    for _ in 0..2 {
+        let (waker, dropped) = (waker.clone(), Dropped(gone.clone()));
+        running.spawn(async move {
+            let _dropped = dropped;
+            poll_fn(|cx| {
+                waker.send(cx.waker().clone()).unwrap();
+                Poll::<()>::Pending
+            })
+            .await;
+        });
+    }
+    let left: Vec<Waker> = (0..2).map(|_| wakers.recv_timeout(SOON).unwrap()).collect();
+    drop(running);
+    assert_eq!(gones.try_iter().count(), 2, "both tasks are dropped, though both panic");
+    left.into_iter().for_each(Waker::wake);
+    let (late, lates) = results::<()>();
+    handle.spawn(Box::pin(async move { late.send(()).unwrap() }));
+    assert!(lates.recv().is_err(), "a task that comes too late is dropped");
+    drop(handle);
+    assert!(life.upgrade().is_none());
+}
+
+#[test]
 fn a_task_that_panics_takes_nobody_with_it() {
     let running = Running::start();
     running.spawn(async { panic!("on purpose") });
@@ -144,6 +213,77 @@ fn a_sleep_that_is_dropped_leaves_nothing_behind() {
     });
     dones.recv_timeout(SOON).unwrap();
     assert_eq!(running.0.timers().next(), None);
+}
+
+/// Wakes a thread that is no loop.
+struct Ring(Sender<()>);
+
+impl Wake for Ring {
+    fn wake(self: Arc<Self>) {
+        self.0.send(()).unwrap();
+    }
+}
+
+#[test]
+fn a_timer_set_on_another_thread_ends_a_longer_sleep() {
+    let running = Running::start();
+    let runtime = running.runtime();
+    let long = runtime.clone();
+    running.spawn(async move { long.sleep(Duration::from_secs(3_600)).await });
+    std::thread::sleep(Duration::from_millis(20)); // the loop is asleep by now
+    let (ring, rings) = results();
+    let waker = Waker::from(Arc::new(Ring(ring)));
+    let (mut timer, start) = (runtime.timer(), Clock::now());
+    let deadline = runtime.now().saturating_add(Duration::from_millis(20));
+    assert!(timer.poll_at(deadline, &mut Context::from_waker(&waker)).is_pending());
+    rings.recv_timeout(SOON).unwrap();
+    assert!(start.elapsed() >= Duration::from_millis(20));
+    assert!(timer.poll_at(deadline, &mut Context::from_waker(&waker)).is_ready());
+}
+
+#[test]
+fn a_timer_wakes_whom_it_was_polled_for_last_at_the_deadline_given_last() {
+    let running = Running::start();
+    let runtime = running.runtime();
+    let ((first, firsts), (second, seconds)) = (results(), results());
+    let [first, second] = [first, second].map(|ring| Waker::from(Arc::new(Ring(ring))));
+    let mut timer = runtime.timer();
+    let now = runtime.now();
+    let soon = now.saturating_add(Duration::from_millis(30));
+    for (seconds, waker) in [(3_600, &first), (60, &first), (7_200, &second)] {
+        let late = now.saturating_add(Duration::from_secs(seconds));
+        for _ in 0..2 {
+            assert!(timer.poll_at(late, &mut Context::from_waker(waker)).is_pending());
+            assert_eq!(running.0.timers().next(), Some(late), "and nothing else is set");
+        }
+    }
+    assert!(timer.poll_at(soon, &mut Context::from_waker(&first)).is_pending());
+    assert!(timer.poll_at(soon, &mut Context::from_waker(&second)).is_pending());
+    seconds.recv_timeout(SOON).unwrap();
+    assert!(firsts.try_recv().is_err());
+    assert_eq!(running.0.timers().next(), None);
+}
+
+#[test]
+fn a_socket_that_is_dropped_leaves_nothing_behind() {
+    let running = Running::start();
+    let (ours, mut theirs) = connection(&running.0);
+    let _other = connection(&running.0);
+    assert_eq!(running.0.source_count(), 2);
+    drop(ours);
+    assert_eq!(running.0.source_count(), 1);
+    assert_eq!(theirs.read(&mut [0; 1]).unwrap(), 0, "the peer sees the end");
+}
+
+#[test]
+fn ending_the_sending_side_twice_or_without_a_peer_is_no_error() {
+    let running = Running::start();
+    let (mut ours, mut theirs) = connection(&running.0);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(matches!(ours.poll_shutdown_write(&mut cx), Poll::Ready(Ok(()))));
+    assert_eq!(theirs.read(&mut [0; 1]).unwrap(), 0);
+    drop(theirs);
+    assert!(matches!(ours.poll_shutdown_write(&mut cx), Poll::Ready(Ok(()))));
 }
 
 #[test]

@@ -247,3 +247,49 @@ impl<S> std::fmt::Debug for Serve<S> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sinew_app::{Router, get};
+    use std::io::{Read as _, Write as _};
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    /// Runs a server until `signal`; the receiver gets what `run` returns.
+    fn start(
+        signal: impl Future<Output = ()> + Send + 'static,
+    ) -> (SocketAddr, mpsc::Receiver<io::Result<()>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let app = Router::new().route("/", get(|| async { "hello" }));
+        let (end, ends) = mpsc::channel();
+        let server = serve(listener, app).threads(2).with_graceful_shutdown(signal);
+        thread::spawn(move || end.send(server.run()).unwrap());
+        (addr, ends)
+    }
+
+    #[test]
+    fn every_loop_serves_and_the_signal_ends_all() {
+        let signal = Shutdown::new();
+        let (addr, ends) = start(signal.wait());
+        for _ in 0..4 {
+            let mut client = TcpStream::connect(addr).unwrap();
+            client.set_read_timeout(Some(SOON)).unwrap();
+            client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("hello"), "{answer}");
+        }
+        signal.trigger();
+        assert!(ends.recv_timeout(SOON).unwrap().is_ok());
+        assert!(TcpStream::connect(addr).is_err(), "nobody listens any more");
+    }
+
+    #[test]
+    fn a_signal_that_panics_ends_the_server_with_an_error() {
+        let (_, ends) = start(async { panic!("on purpose") });
+        assert!(ends.recv_timeout(SOON).unwrap().is_err());
+    }
+}
