@@ -5,9 +5,8 @@ use std::io::{IoSlice, Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant as Clock};
 
 use sinew_runtime::{Io as _, Runtime as _, Timer as _};
@@ -19,14 +18,16 @@ use crate::socket::Socket;
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// A loop on a thread of its own, stopped and joined at the end.
-struct Running(LoopHandle, Option<JoinHandle<()>>);
+/// A loop on a thread of its own, stopped and waited for at the end.
+struct Running(LoopHandle, Receiver<std::io::Result<()>>);
 
 impl Running {
     fn start() -> Self {
         let event_loop = EventLoop::new(Clock::now()).unwrap();
         let handle = event_loop.handle().clone();
-        Self(handle, Some(std::thread::spawn(move || event_loop.run().unwrap())))
+        let (end, ended) = channel();
+        std::thread::spawn(move || end.send(event_loop.run()).unwrap());
+        Self(handle, ended)
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -41,12 +42,9 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.stop();
-        self.1.take().unwrap().join().unwrap();
+        let ended = self.1.recv_timeout(SOON);
+        assert!(matches!(ended, Ok(Ok(()))) || std::thread::panicking(), "the loop does not end: {ended:?}");
     }
-}
-
-fn results<T>() -> (Sender<T>, Receiver<T>) {
-    channel()
 }
 
 /// Both ends of a connection, the first on the loop.
@@ -63,8 +61,8 @@ fn connection(home: &LoopHandle) -> (Socket, TcpStream) {
 #[test]
 fn a_wake_from_another_thread_ends_the_sleep() {
     let running = Running::start();
-    let (waker, wakers) = results();
-    let (done, dones) = results();
+    let (waker, wakers) = channel();
+    let (done, dones) = channel();
     let mut first = true;
     running.spawn(async move {
         poll_fn(|cx| {
@@ -88,8 +86,8 @@ fn a_wake_from_another_thread_ends_the_sleep() {
 fn no_wake_is_lost_whether_the_loop_sleeps_or_polls() {
     const ROUNDS: u32 = 20_000;
     let running = Running::start();
-    let (waker, wakers) = results();
-    let (seen, seens) = results();
+    let (waker, wakers) = channel();
+    let (seen, seens) = channel();
     let goal = Arc::new(AtomicU32::new(0));
     let current = goal.clone();
     let mut last = 0;
@@ -127,8 +125,8 @@ fn a_loop_that_has_ended_keeps_nothing_alive() {
     let running = Running::start();
     let handle = running.0.clone();
     let life = handle.life();
-    let (waker, wakers) = results();
-    let (gone, gones) = results();
+    let (waker, wakers) = channel();
+    let (gone, gones) = channel();
     for _ in 0..2 {
         let (waker, dropped) = (waker.clone(), Dropped(gone.clone()));
         running.spawn(async move {
@@ -144,9 +142,9 @@ fn a_loop_that_has_ended_keeps_nothing_alive() {
     drop(running);
     assert_eq!(gones.try_iter().count(), 2, "both tasks are dropped, though both panic");
     left.into_iter().for_each(Waker::wake);
-    let (late, lates) = results::<()>();
+    let (late, lates) = channel::<()>();
     handle.spawn(Box::pin(async move { late.send(()).unwrap() }));
-    assert!(lates.recv().is_err(), "a task that comes too late is dropped");
+    assert_eq!(lates.recv_timeout(SOON), Err(RecvTimeoutError::Disconnected), "it comes too late");
     drop(handle);
     assert!(life.upgrade().is_none());
 }
@@ -155,7 +153,7 @@ fn a_loop_that_has_ended_keeps_nothing_alive() {
 fn a_task_that_panics_takes_nobody_with_it() {
     let running = Running::start();
     running.spawn(async { panic!("on purpose") });
-    let (done, dones) = results();
+    let (done, dones) = channel();
     running.spawn(async move { done.send(()).unwrap() });
     dones.recv_timeout(SOON).unwrap();
 }
@@ -167,7 +165,7 @@ fn a_task_that_is_always_ready_does_not_starve_the_others() {
         cx.waker().wake_by_ref();
         Poll::Pending
     }));
-    let (done, dones) = results();
+    let (done, dones) = channel();
     let runtime = running.runtime();
     running.spawn(async move {
         runtime.sleep(Duration::from_millis(10)).await;
@@ -179,7 +177,7 @@ fn a_task_that_is_always_ready_does_not_starve_the_others() {
 #[test]
 fn sleeps_end_in_order_and_never_early() {
     let running = Running::start();
-    let (done, dones) = results();
+    let (done, dones) = channel();
     let start = Clock::now();
     for millis in [60_u64, 20, 40, 0] {
         let (runtime, done) = (running.runtime(), done.clone());
@@ -200,7 +198,7 @@ fn sleeps_end_in_order_and_never_early() {
 fn a_sleep_that_is_dropped_leaves_nothing_behind() {
     let running = Running::start();
     let runtime = running.runtime();
-    let (done, dones) = results();
+    let (done, dones) = channel();
     running.spawn(async move {
         let mut sleep = runtime.sleep(Duration::from_secs(3_600));
         poll_fn(|cx| {
@@ -231,7 +229,7 @@ fn a_timer_set_on_another_thread_ends_a_longer_sleep() {
     let long = runtime.clone();
     running.spawn(async move { long.sleep(Duration::from_secs(3_600)).await });
     std::thread::sleep(Duration::from_millis(20)); // the loop is asleep by now
-    let (ring, rings) = results();
+    let (ring, rings) = channel();
     let waker = Waker::from(Arc::new(Ring(ring)));
     let (mut timer, start) = (runtime.timer(), Clock::now());
     let deadline = runtime.now().saturating_add(Duration::from_millis(20));
@@ -245,7 +243,7 @@ fn a_timer_set_on_another_thread_ends_a_longer_sleep() {
 fn a_timer_wakes_whom_it_was_polled_for_last_at_the_deadline_given_last() {
     let running = Running::start();
     let runtime = running.runtime();
-    let ((first, firsts), (second, seconds)) = (results(), results());
+    let ((first, firsts), (second, seconds)) = (channel(), channel());
     let [first, second] = [first, second].map(|ring| Waker::from(Arc::new(Ring(ring))));
     let mut timer = runtime.timer();
     let now = runtime.now();
@@ -292,7 +290,7 @@ fn data_that_comes_with_the_end_is_read_before_it() {
     let (mut ours, mut theirs) = connection(&running.0);
     theirs.write_all(b"last words").unwrap();
     drop(theirs);
-    let (done, dones) = results();
+    let (done, dones) = channel();
     running.spawn(async move {
         let mut all = Vec::new();
         let mut buf = [0; 4];
@@ -312,7 +310,7 @@ fn data_that_comes_with_the_end_is_read_before_it() {
 fn reads_go_on_after_short_ones_and_after_pauses() {
     let running = Running::start();
     let (mut ours, mut theirs) = connection(&running.0);
-    let (got, gots) = results();
+    let (got, gots) = channel();
     running.spawn(async move {
         let mut buf = [0; 1024];
         while let Ok(n @ 1..) = poll_fn(|cx| ours.poll_read(cx, &mut buf)).await {
