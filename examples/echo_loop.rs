@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant as Clock};
 
-use sinew_proto::http1::{BodyMode, BodyPlan, CloseAction, Event, ResponseHead, Server};
+use sinew_proto::http1::{BodyMode, BodyPlan, CloseAction, ResponseHead, Server, server::Event};
 use sinew_proto::{Config, FieldTable, Instant, SendError, StatusCode};
 
 type Sent = Result<(), SendError>;

@@ -3,7 +3,10 @@
 
 use std::hint::black_box;
 
-use sinew_proto::http1::{BodyPlan, Event, Kind, RequestHead, ResponseHead, Server};
+use sinew_proto::http1::{
+    BodyPlan, RequestHead, ResponseHead, Server,
+    server::{Event, Kind},
+};
 use sinew_proto::{Config, DateCache, FieldLines, FieldTable, Instant, StatusCode};
 
 /// Runs something so many times.

@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use sinew_proto::{http1, Config, FieldLines, FieldTable, Instant, StatusCode};
-//! use http1::{BodyPlan, Event, ResponseHead, Server};
+//! use http1::{BodyPlan, ResponseHead, Server, server::Event};
 //!
 //! let config = Config::default();
 //! let mut server = Server::new(&config);

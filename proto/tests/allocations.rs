@@ -1,7 +1,7 @@
 //! Exchanges on a kept connection allocate nothing, and the counter that says so counts.
 
 use allocation_counter::measure;
-use sinew_proto::http1::{BodyMode, BodyPlan, Event, RequestHeadBuf, ResponseHead, Server};
+use sinew_proto::http1::{BodyMode, BodyPlan, RequestHeadBuf, ResponseHead, Server, server::Event};
 use sinew_proto::{Config, DateCache, FieldLines, FieldTable, Instant, StatusCode};
 
 const GET: &[u8] =

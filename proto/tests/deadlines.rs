@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sinew_proto::http1::{BodyPlan, CloseAction, Kind, ResponseHead, Server};
+use sinew_proto::http1::{BodyPlan, CloseAction, ResponseHead, Server, server::Kind};
 use sinew_proto::{Config, FieldTable, Instant, RecvError, StatusCode};
 
 /// Timeouts that cannot be taken for one another.

@@ -4,7 +4,7 @@
 //! Work is measured without a clock. Bytes that a linear parser has no reason to look at again are
 //! replaced by bytes that it would stumble over: whoever rescans answers wrongly.
 
-use sinew_proto::http1::{Kind, Server};
+use sinew_proto::http1::{Server, server::Kind};
 use sinew_proto::{Config, FieldTable, Instant};
 
 const NOW: Instant = Instant::from_nanos(0);

@@ -1,7 +1,10 @@
 //! The sending half: what each response looks like on the wire, what is refused, and that a refusal
 //! writes nothing and changes nothing.
 
-use sinew_proto::http1::{BodyMode, BodyPlan, CloseAction, Event, Kind, ResponseHead, Server};
+use sinew_proto::http1::{
+    BodyMode, BodyPlan, CloseAction, ResponseHead, Server,
+    server::{Event, Kind},
+};
 use sinew_proto::{Config, FieldLines, FieldTable, HttpDate, Instant, SendError, StatusCode};
 
 const NOW: Instant = Instant::from_nanos(0);

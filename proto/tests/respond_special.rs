@@ -1,7 +1,7 @@
 //! The sending half beyond plain responses: `100 Continue`, early hints, upgrades and tunnels, and
 //! the answers to errors.
 
-use sinew_proto::http1::{BodyMode, BodyPlan, CloseAction, Kind, ResponseHead, Server};
+use sinew_proto::http1::{BodyMode, BodyPlan, CloseAction, ResponseHead, Server, server::Kind};
 use sinew_proto::{Config, FieldLines, FieldTable, HttpDate, Instant, RecvError, SendError, StatusCode};
 
 const NOW: Instant = Instant::from_nanos(0);

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sinew_app::{Body, BodyError, Request, Service};
-use sinew_proto::http1::{BodyLength, CloseAction, Kind, RequestHead, RequestHeadBuf, Server};
+use sinew_proto::http1::{BodyLength, CloseAction, RequestHead, RequestHeadBuf, Server, server::Kind};
 use sinew_proto::{Instant, RecvError};
 
 use crate::exchange::{Exchange, HIGH_WATER, Progress, internal_error};

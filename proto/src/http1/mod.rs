@@ -18,10 +18,10 @@ mod head;
 mod request;
 mod respond;
 mod response;
-mod server;
+pub mod server;
 mod state;
 
 pub(crate) use head::Head;
 pub use request::{BodyLength, RequestHead, RequestHeadBuf, Version};
 pub use response::{BodyMode, BodyPlan, Framing, ResponseHead};
-pub use server::{CloseAction, Event, Kind, Server};
+pub use server::{CloseAction, Server};

@@ -220,7 +220,7 @@ impl RequestHeadBuf {
         let mut server = super::Server::new(&config);
         let step = server.advance(&bytes, &mut table, crate::Instant::default())?;
         // A line break inside a part would end the head early or leave it open.
-        if step.event != super::Kind::Request || step.consumed != bytes.len() {
+        if step.event != super::server::Kind::Request || step.consumed != bytes.len() {
             return Err(RecvError::InvalidTarget);
         }
         let mut buf = Self::new();

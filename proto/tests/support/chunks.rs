@@ -1,6 +1,6 @@
 //! Chunked bodies: built from pieces in every spelling the grammar has, and decoded.
 
-use sinew_proto::http1::{Event, Server};
+use sinew_proto::http1::{Server, server::Event};
 use sinew_proto::{Config, FieldTable, Instant, RecvError};
 
 const HEAD: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";

@@ -1,6 +1,6 @@
 //! Our reading of a head against that of `httparse`, a parser by others.
 
-use sinew_proto::http1::{Event, RequestHead, Server, Version};
+use sinew_proto::http1::{RequestHead, Server, Version, server::Event};
 use sinew_proto::{Config, FieldTable, Instant};
 
 /// Gives `input` to both. Every head that we accept, `httparse` must accept with the same method,

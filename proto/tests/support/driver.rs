@@ -4,7 +4,9 @@
 //! be on an event loop. Each step is checked for what must hold for any bytes at all: nothing is
 //! consumed that was not given, every call makes progress, and after an error no byte is a request.
 
-use sinew_proto::http1::{BodyLength, BodyPlan, CloseAction, Event, RequestHead, ResponseHead, Server};
+use sinew_proto::http1::{
+    BodyLength, BodyPlan, CloseAction, RequestHead, ResponseHead, Server, server::Event,
+};
 use sinew_proto::{Config, FieldLines, FieldTable, Fields, Instant, RecvError, StatusCode};
 
 /// What the application does with a request.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use sinew_proto::http1::{BodyPlan, CloseAction, Kind, RequestHead, ResponseHead, Server};
+use sinew_proto::http1::{BodyPlan, CloseAction, RequestHead, ResponseHead, Server, server::Kind};
 use sinew_proto::{Config, FieldLines, FieldTable, Instant, RecvError, SendError, StatusCode};
 
 /// Runs `script` with `wire` as what the peer sends.
