@@ -4,9 +4,10 @@ use crate::StatusCode;
 
 macro_rules! recv_errors {
     ($($(#[$doc:meta])* $name:ident $status:ident $rule:literal $text:literal)*) => {
-        /// The peer broke a rule. The connection takes no further request.
+        /// The peer broke a rule. The connection takes no further message.
         ///
-        /// Every error has the status to answer with and the rule it broke. The texts are static:
+        /// Every error has the status to answer with and the rule it broke. A client has nobody to
+        /// answer; a gateway passes its errors on as 502 or 504 (RFC 9110 §15.6). The texts are static:
         /// nothing of the peer's bytes is in them.
         ///
         /// ```
@@ -49,6 +50,9 @@ recv_errors! {
     TargetTooLong URI_TOO_LONG "RFC 9112 §3" "the request target is too long"
     /// The request line does not end in `HTTP/` and two digits with a dot between.
     InvalidVersion BAD_REQUEST "RFC 9112 §2.3" "the protocol version is not valid"
+    /// A response does not begin with `HTTP/`, a version, a blank, a status code from 100 to 599 and
+    /// another blank, or its reason phrase has a control character.
+    InvalidStatusLine BAD_GATEWAY "RFC 9112 §4" "the status line is not valid"
     /// A version other than 1.0 and 1.1.
     UnsupportedVersion HTTP_VERSION_NOT_SUPPORTED "RFC 9110 §15.6.6" "only HTTP/1.1 and HTTP/1.0 are spoken here"
     /// The peer opened the connection with the preface of HTTP/2. A driver that speaks it can
@@ -84,8 +88,21 @@ recv_errors! {
     InvalidTransferEncoding BAD_REQUEST "RFC 9112 §6.3" "the Transfer-Encoding does not end in one chunked"
     /// A coding other than `chunked` before the final `chunked`.
     UnknownTransferCoding NOT_IMPLEMENTED "RFC 9112 §6.1" "the transfer coding is not known here"
-    /// `Transfer-Encoding` in an HTTP/1.0 request.
+    /// `Transfer-Encoding` in an HTTP/1.0 message.
     TransferEncodingInHttp10 BAD_REQUEST "RFC 9112 §6.1" "HTTP/1.0 has no Transfer-Encoding"
+    /// A 1xx or 204 response that announces a body.
+    UnexpectedContent BAD_GATEWAY "RFC 9110 §8.6" "a response that has no content announces some"
+    /// Bytes from a server that no request asked for: they would be taken for the response to the
+    /// next one.
+    UnsolicitedResponse BAD_GATEWAY "RFC 9112 §9.2" "the server sent what nobody asked for"
+    /// More interim responses to one request than allowed.
+    TooManyInterimResponses BAD_GATEWAY "RFC 9110 §15.2" "there are too many interim responses"
+    /// `101 Switching Protocols` to a protocol that was not offered, or at a time when it must not
+    /// come.
+    UpgradeNotOffered BAD_GATEWAY "RFC 9110 §7.8" "the server switches to a protocol that was not offered"
+    /// The server ended its side before the final response began. A request that may be repeated
+    /// may be sent again on another connection (RFC 9112 §9.3.1).
+    NoResponse BAD_GATEWAY "RFC 9112 §9.3.1" "the connection ended before the response"
     /// An expectation other than `100-continue`.
     UnknownExpectation EXPECTATION_FAILED "RFC 9110 §10.1.1" "the expectation is not known here"
     /// A chunk size that is not 1 to 16 hexadecimal digits.
@@ -104,6 +121,8 @@ recv_errors! {
     HeadTimeout REQUEST_TIMEOUT "RFC 9110 §15.5.9" "the head did not arrive in time"
     /// The body came in too slowly.
     BodyTimeout REQUEST_TIMEOUT "RFC 9110 §15.5.9" "the body arrived too slowly"
+    /// The server did not begin its response in time.
+    ResponseTimeout GATEWAY_TIMEOUT "RFC 9110 §15.6.5" "the response did not begin in time"
     /// The peer took no output for too long. No answer can reach it.
     WriteTimeout REQUEST_TIMEOUT "RFC 9112 §9.5" "the peer stopped reading"
 }
@@ -116,14 +135,33 @@ pub enum SendError {
     /// No request waits for a response: none was read yet, or its response was begun.
     #[error("no request waits for a response")]
     NoRequest,
+    /// A request cannot be sent now: the one before is not complete, may not be followed before its
+    /// response, or as many responses are awaited as may be.
+    #[error("the request before has to be answered first")]
+    NotReady,
+    /// No request can be sent any more on this connection.
+    #[error("the connection takes no more requests")]
+    Closed,
+    /// The method is not a token of at most 32 bytes (RFC 9110 §9.1).
+    #[error("a method is a token")]
+    InvalidMethod,
+    /// The target has a forbidden byte, or a form that the method does not have (RFC 9112 §3.2).
+    #[error("the request target is not valid for this method")]
+    InvalidTarget,
+    /// Not exactly one valid `Host`, or one that differs from an absolute target (RFC 9112 §3.2).
+    #[error("a request has one valid Host field")]
+    InvalidHost,
+    /// `Expect` with another value than `100-continue`, or without a body (RFC 9110 §10.1.1).
+    #[error("an expectation is 100-continue and stands before a body")]
+    InvalidExpectation,
     /// A 1xx status given to `respond`, or another one to `inform`.
     #[error("an interim response is not a final one")]
     WrongStatusClass,
     /// An interim response to a client of HTTP/1.0 (RFC 9110 §15.2).
     #[error("HTTP/1.0 knows no interim responses")]
     InterimToHttp10,
-    /// Content with a status that has none: 204, 205 or 304.
-    #[error("this status has no content")]
+    /// Content with a status that has none: 204, 205 or 304; or with CONNECT or TRACE.
+    #[error("this message has no content")]
     ContentForbidden,
     /// `Transfer-Encoding` is written by the core alone.
     #[error("the transfer encoding is not the application's to set")]
@@ -146,7 +184,11 @@ pub enum SendError {
     /// A trailer that names framing, routing or authentication (RFC 9110 §6.5.1).
     #[error("this field may not stand in trailers")]
     ForbiddenTrailer,
-    /// A switch of protocols that the client did not offer, or with its body unread.
+    /// A body of unknown length to a server that speaks HTTP/1.0 (RFC 9112 §6.1).
+    #[error("HTTP/1.0 knows no chunked bodies")]
+    ChunkedToHttp10,
+    /// A switch of protocols that the client did not offer, or with its body unread; or
+    /// `BodyPlan::Upgrade` with a request, which offers by its `Upgrade` field.
     #[error("the client did not offer this upgrade")]
     UpgradeNotOffered,
 }

@@ -33,11 +33,17 @@ pub(crate) mod mark {
     pub(crate) const CONNECTION: u8 = 1 << 2;
     pub(crate) const DATE: u8 = 1 << 3;
     pub(crate) const UPGRADE: u8 = 1 << 4;
+    pub(crate) const HOST: u8 = 1 << 5;
+    pub(crate) const EXPECT: u8 = 1 << 6;
+    pub(crate) const TE: u8 = 1 << 7;
 }
 
 fn mark_of(name: &[u8]) -> u8 {
     let (candidate, bit): (&[u8], u8) = match name.len() {
+        2 => (b"te", mark::TE),
+        4 if name.first().is_some_and(|b| b.eq_ignore_ascii_case(&b'h')) => (b"host", mark::HOST),
         4 => (b"date", mark::DATE),
+        6 => (b"expect", mark::EXPECT),
         7 => (b"upgrade", mark::UPGRADE),
         10 => (b"connection", mark::CONNECTION),
         14 => (b"content-length", mark::CONTENT_LENGTH),

@@ -3,7 +3,8 @@
 use alloc::{boxed::Box, vec};
 use core::fmt;
 
-use crate::{Config, grammar, http1::Head};
+use crate::http1::{Head, StatusLine};
+use crate::{Config, grammar};
 
 /// One field line of a head: where its name and its value lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,6 +138,7 @@ pub struct FieldTable {
     spans: Box<[Span]>,
     len: usize,
     pub(crate) head: Head,
+    pub(crate) response: StatusLine,
 }
 
 impl FieldTable {
@@ -145,7 +147,8 @@ impl FieldTable {
         Self {
             spans: vec![Span::default(); usize::from(config.max_fields)].into_boxed_slice(),
             len: 0,
-            head: Head::default(),
+            head: Head::EMPTY,
+            response: StatusLine::EMPTY,
         }
     }
 

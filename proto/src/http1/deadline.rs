@@ -9,10 +9,14 @@ use crate::{Config, Instant};
 pub(crate) enum Waiting {
     /// For nothing that has a deadline: a handler is at work, or the caller holds the body.
     Nothing,
-    /// For the first byte of a request.
+    /// On a server for the first byte of a request, on a client for the next request to be sent.
     Request,
     /// For the rest of a head.
     Head,
+    /// For the first byte of a response.
+    Response,
+    /// For `100 Continue`, or any other answer.
+    Continue,
     /// For a body at its least rate.
     Body,
     /// For the peer to close, its last bytes thrown away.
@@ -35,6 +39,8 @@ pub(crate) struct Deadlines {
     rate: u32,
     write: u32,
     linger: u32,
+    response: u32,
+    proceed: u32,
     waiting: Waiting,
     /// When `waiting` began; for a body moved later by the time it was held.
     since: Instant,
@@ -69,6 +75,8 @@ impl Deadlines {
             rate: config.body_min_rate,
             write: millis(config.write_timeout),
             linger: millis(config.linger_timeout),
+            response: millis(config.response_timeout),
+            proceed: millis(config.continue_timeout),
             waiting: Waiting::Nothing,
             since: Instant::from_nanos(0),
             received: 0,
@@ -155,6 +163,8 @@ impl Deadlines {
             Waiting::Request => self.idle,
             Waiting::Head => self.head,
             Waiting::Linger => self.linger,
+            Waiting::Response => self.response,
+            Waiting::Continue => self.proceed,
             Waiting::Body if self.held.is_some() || self.rate == 0 => return None,
             Waiting::Body => {
                 // The grace, then as long as the bytes so far may take at the least rate.

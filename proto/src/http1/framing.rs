@@ -1,33 +1,38 @@
-//! How long a request is, and what else its fields decide: the one place that judges
+//! How long a message is, and what else its fields decide: the one place that judges
 //! `Content-Length`, `Transfer-Encoding`, `Connection`, `Host`, `Expect` and `Upgrade`
 //! (RFC 9112 §3.2, §6 and §9.3; RFC 9110 §7.8 and §10.1.1).
 //!
 //! Invariant: what is accepted here can be framed in one way only. Where the RFC lets a recipient
 //! repair a message, we refuse it.
 
-use super::head::{Head, TargetForm, authority_of};
-use super::request::{BodyLength, Version};
+use super::body::BodyLength;
+use super::head::{Head, StatusLine};
+use super::offer::Offer;
+use super::request::Version;
+use super::start_line::{MethodKind, TargetForm, authority_of};
 use crate::fields::Fields;
-use crate::{RecvError, grammar};
+use crate::{RecvError, StatusCode, grammar};
 
-/// What the fields of a head say about the connection and the body.
+/// What the fields of a request say about the connection and the body.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Verdict {
+pub(crate) struct RequestVerdict {
     pub(crate) body: BodyLength,
     pub(crate) keep_alive: bool,
     pub(crate) expect_continue: bool,
     pub(crate) offers_upgrade: bool,
 }
 
-/// Judges a head whose lines are all well-formed.
-pub(crate) fn judge(head: &Head, target: &str, fields: Fields<'_>) -> Result<Verdict, RecvError> {
+/// Judges the head of a request whose lines are all well-formed.
+pub(crate) fn judge_request(
+    head: &Head,
+    target: &str,
+    fields: Fields<'_>,
+) -> Result<RequestVerdict, RecvError> {
     let http11 = head.version == Version::Http11;
     let mut host = None;
-    let mut content_length = None;
-    let mut codings = Codings::default();
-    let mut connection = Connection::default();
-    let mut upgrade = false;
     let mut expect = false;
+    let mut offer = 0_usize;
+    let mut message = Message::default();
     for (name, value) in fields.iter_bytes() {
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
         // The lengths of the names that matter; most fields are dismissed by them alone.
@@ -39,30 +44,96 @@ pub(crate) fn judge(head: &Head, target: &str, fields: Fields<'_>) -> Result<Ver
                 }
                 expect = true;
             }
-            7 if is(b"upgrade") => upgrade |= !value.is_empty(),
-            10 if is(b"connection") => connection.add(value),
-            14 if is(b"content-length") => {
-                unique(&mut content_length, decimal(value)?, RecvError::DuplicateContentLength)?;
-            }
-            17 if is(b"transfer-encoding") => codings.add(value)?,
+            7 if is(b"upgrade") => offer = offer.saturating_add(Offer::size(value)),
+            10 if is(b"connection") => message.connection.add(value),
+            14 if is(b"content-length") => message.add_length(value)?,
+            17 if is(b"transfer-encoding") => message.codings.add(value)?,
             _ => {}
         }
     }
-    check_host(head, target, host)?;
-    let body = match (codings.judge()?, content_length) {
-        (true, _) if !http11 => return Err(RecvError::TransferEncodingInHttp10),
-        (true, Some(_)) => return Err(RecvError::AmbiguousLength),
-        (true, None) => BodyLength::Chunked,
-        (false, Some(length)) => BodyLength::Known(length),
-        (false, None) => BodyLength::None,
-    };
-    Ok(Verdict {
+    match host {
+        Some(host) => check_host(head.form, target, host)?,
+        None if http11 => return Err(RecvError::MissingHost),
+        None => {}
+    }
+    let body = message.length(http11)?.unwrap_or(BodyLength::None);
+    Ok(RequestVerdict {
         body,
-        // `close` wins over everything; HTTP/1.0 persists only if asked to (RFC 9112 §9.3).
-        keep_alive: !connection.close && (http11 || connection.keep_alive),
+        keep_alive: message.connection.persists(head.version),
         expect_continue: expect && !body.is_empty(),
-        offers_upgrade: http11 && upgrade && connection.upgrade,
+        offers_upgrade: http11 && (1..=Offer::MAX_BYTES).contains(&offer) && message.connection.upgrade,
     })
+}
+
+/// What the fields of a response say about the connection and the body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ResponseVerdict {
+    pub(crate) body: BodyLength,
+    pub(crate) keep_alive: bool,
+    pub(crate) upgrade: bool,
+}
+
+/// Judges the head of a response to a request with that method, its lines all well-formed
+/// (RFC 9112 §6.3).
+pub(crate) fn judge_response(
+    line: &StatusLine,
+    method: MethodKind,
+    fields: Fields<'_>,
+) -> Result<ResponseVerdict, RecvError> {
+    // What follows the head is a tunnel's: a length says nothing about it and has to be ignored.
+    let tunnel = method == MethodKind::Connect && line.status.is_success();
+    let mut message = Message::default();
+    for (name, value) in fields.iter_bytes() {
+        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+        match name.len() {
+            10 if is(b"connection") => message.connection.add(value),
+            14 if !tunnel && is(b"content-length") => message.add_length(value)?,
+            17 if !tunnel && is(b"transfer-encoding") => message.codings.add(value)?,
+            _ => {}
+        }
+    }
+    let told = message.length(line.version == Version::Http11)?;
+    // A 304 tells what a 200 would have had; a 1xx and a 204 have nothing to tell.
+    if line.status.forbids_content()
+        && line.status != StatusCode::NOT_MODIFIED
+        && told.is_some_and(|length| !length.is_empty())
+    {
+        return Err(RecvError::UnexpectedContent);
+    }
+    let body = match told {
+        _ if tunnel || method == MethodKind::Head || line.status.forbids_content() => BodyLength::None,
+        Some(length) => length,
+        None => BodyLength::CloseDelimited,
+    };
+    Ok(ResponseVerdict {
+        body,
+        keep_alive: message.connection.persists(line.version) && body != BodyLength::CloseDelimited,
+        upgrade: message.connection.upgrade,
+    })
+}
+
+/// What requests and responses have in common.
+#[derive(Default)]
+struct Message {
+    content_length: Option<u64>,
+    codings: Codings,
+    connection: Connection,
+}
+
+impl Message {
+    fn add_length(&mut self, value: &[u8]) -> Result<(), RecvError> {
+        unique(&mut self.content_length, decimal(value)?, RecvError::DuplicateContentLength)
+    }
+
+    /// The length that is told, if one is.
+    fn length(&self, http11: bool) -> Result<Option<BodyLength>, RecvError> {
+        match (self.codings.judge()?, self.content_length) {
+            (true, _) if !http11 => Err(RecvError::TransferEncodingInHttp10),
+            (true, Some(_)) => Err(RecvError::AmbiguousLength),
+            (true, None) => Ok(Some(BodyLength::Chunked)),
+            (false, length) => Ok(length.map(BodyLength::Known)),
+        }
+    }
 }
 
 /// Sets what may be set once.
@@ -73,16 +144,12 @@ fn unique<T>(slot: &mut Option<T>, value: T, twice: RecvError) -> Result<(), Rec
     }
 }
 
-/// One `Host` in HTTP/1.1, valid, and the same as the authority of an absolute target
-/// (RFC 9112 §3.2).
-fn check_host(head: &Head, target: &str, host: Option<&[u8]>) -> Result<(), RecvError> {
-    let Some(host) = host else {
-        return if head.version == Version::Http11 { Err(RecvError::MissingHost) } else { Ok(()) };
-    };
+/// A valid `Host`, the same as the authority of an absolute target (RFC 9112 §3.2).
+pub(super) fn check_host(form: TargetForm, target: &str, host: &[u8]) -> Result<(), RecvError> {
     if !grammar::is_authority(host) {
         return Err(RecvError::InvalidHost);
     }
-    match head.form {
+    match form {
         TargetForm::Absolute => match authority_of(target.as_bytes()) {
             Some(authority) if authority.as_bytes().eq_ignore_ascii_case(host) => Ok(()),
             _ => Err(RecvError::InvalidHost),
@@ -153,6 +220,11 @@ struct Connection {
 }
 
 impl Connection {
+    /// `close` wins over everything; HTTP/1.0 persists only if asked to (RFC 9112 §9.3).
+    fn persists(&self, version: Version) -> bool {
+        !self.close && (version == Version::Http11 || self.keep_alive)
+    }
+
     fn add(&mut self, value: &[u8]) {
         for option in crate::fields::members(value) {
             self.close |= option.eq_ignore_ascii_case(b"close");

@@ -5,13 +5,12 @@
 //! live in a table that other connections use in between, a head that took several calls is read
 //! once more when it is complete. What is found does not depend on how the bytes were split.
 
+use super::body::BodyLength;
 use super::framing;
-use super::request::{BodyLength, RequestHead, Version};
-use crate::fields::Span;
-use crate::{FieldTable, RecvError, grammar};
-
-/// Longest method: RFC 9112 §3 asks for nothing, the longest registered one has 17.
-const MAX_METHOD: usize = 32;
+use super::request::{RequestHead, Version};
+use super::start_line::{self, MethodKind, TargetForm};
+use crate::fields::{Fields, Span};
+use crate::{FieldTable, RecvError, StatusCode, grammar};
 
 /// Where the parts of a request head lie, relative to its start, and what its fields decided.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,23 +50,29 @@ impl Head {
     };
 }
 
-/// The methods that change what a response looks like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum MethodKind {
-    Head,
-    Connect,
-    #[default]
-    Other,
+/// The same for the head of a response, which starts where the input does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StatusLine {
+    pub(crate) len: u32,
+    pub(crate) version: Version,
+    pub(crate) status: StatusCode,
+    pub(crate) reason_len: u32,
+    pub(crate) body: BodyLength,
+    pub(crate) keep_alive: bool,
+    /// `Connection` names `Upgrade`.
+    pub(crate) upgrade: bool,
 }
 
-/// The four forms of a request target (RFC 9112 §3.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum TargetForm {
-    #[default]
-    Origin,
-    Absolute,
-    Authority,
-    Asterisk,
+impl StatusLine {
+    pub(crate) const EMPTY: Self = Self {
+        len: 0,
+        version: Version::Http11,
+        status: StatusCode::OK,
+        reason_len: 0,
+        body: BodyLength::None,
+        keep_alive: false,
+        upgrade: false,
+    };
 }
 
 /// How far an unfinished section was read: kept by the connection between calls.
@@ -90,15 +95,36 @@ impl Progress {
 /// What is being read.
 #[derive(Clone, Copy)]
 pub(crate) enum Section {
-    Head { max_bytes: u32, max_target: u32 },
-    Trailers { max_bytes: u32 },
+    Request {
+        max_bytes: u32,
+        max_target: u32,
+    },
+    /// The answer to a request with that method.
+    Response {
+        max_bytes: u32,
+        method: MethodKind,
+    },
+    Trailers {
+        max_bytes: u32,
+    },
 }
 
 impl Section {
     fn limit(self) -> (usize, RecvError) {
         match self {
-            Self::Head { max_bytes, .. } => (max_bytes as usize, RecvError::HeadTooLarge),
+            Self::Request { max_bytes, .. } | Self::Response { max_bytes, .. } => {
+                (max_bytes as usize, RecvError::HeadTooLarge)
+            }
             Self::Trailers { max_bytes } => (max_bytes as usize, RecvError::TrailersTooLarge),
+        }
+    }
+
+    /// Checks as much of the first line as there is.
+    fn partial_start_line(self, line: &[u8], limit: usize) -> Result<(), RecvError> {
+        match self {
+            Self::Request { max_target, .. } => start_line::partial_request_line(line, limit, max_target),
+            Self::Response { .. } => start_line::partial_status_line(line, limit),
+            Self::Trailers { .. } => Ok(()),
         }
     }
 }
@@ -123,15 +149,27 @@ pub(crate) fn parse(
             None => return Ok(None),
         }
     }
-    if let Section::Head { .. } = section {
-        table.head.len = offset(end).saturating_sub(table.head.start);
-        let view = RequestHead::new(input, table);
-        let verdict = framing::judge(&table.head, view.target(), view.fields())?;
-        let head = &mut table.head;
-        head.body = verdict.body;
-        head.keep_alive = verdict.keep_alive;
-        head.expect_continue = verdict.expect_continue;
-        head.offers_upgrade = verdict.offers_upgrade;
+    match section {
+        Section::Request { .. } => {
+            table.head.len = offset(end).saturating_sub(table.head.start);
+            let view = RequestHead::new(input, table);
+            let verdict = framing::judge_request(&table.head, view.target(), view.fields())?;
+            let head = &mut table.head;
+            head.body = verdict.body;
+            head.keep_alive = verdict.keep_alive;
+            head.expect_continue = verdict.expect_continue;
+            head.offers_upgrade = verdict.offers_upgrade;
+        }
+        Section::Response { method, .. } => {
+            let fields = Fields::new(input, table.spans());
+            let verdict = framing::judge_response(&table.response, method, fields)?;
+            let head = &mut table.response;
+            head.len = offset(end);
+            head.body = verdict.body;
+            head.keep_alive = verdict.keep_alive;
+            head.upgrade = verdict.upgrade;
+        }
+        Section::Trailers { .. } => {}
     }
     *progress = Progress::default();
     Ok(Some(end))
@@ -145,7 +183,7 @@ fn lines(
 ) -> Result<Option<usize>, RecvError> {
     let (limit, too_large) = section.limit();
     table.clear();
-    if let (Section::Head { .. }, Progress { line: 0, start: 0, .. }) = (section, *progress) {
+    if let (Section::Request { .. }, Progress { line: 0, start: 0, .. }) = (section, *progress) {
         // One empty line before a request line is passed over (RFC 9112 §2.2).
         match input {
             [b'\r', b'\n', ..] => *progress = Progress { start: 2, line: 2, scanned: 2, fields: 0 },
@@ -156,12 +194,12 @@ fn lines(
     let start = progress.start as usize;
     loop {
         let line_start = progress.line as usize;
-        let request_line = line_start == start && matches!(section, Section::Head { .. });
+        let first = line_start == start && !matches!(section, Section::Trailers { .. });
         let unscanned = input.get(progress.scanned as usize..).unwrap_or_default();
         let Some(at) = memchr::memchr(b'\n', unscanned) else {
             let partial = input.get(line_start..).unwrap_or_default();
-            if let (true, Section::Head { max_target, .. }) = (request_line, section) {
-                partial_request_line(partial, limit, max_target)?;
+            if first {
+                section.partial_start_line(partial, limit)?;
             }
             if input.len().saturating_sub(start) > limit {
                 return Err(too_large);
@@ -172,13 +210,19 @@ fn lines(
         let lf = (progress.scanned as usize).saturating_add(at);
         let next = lf.saturating_add(1);
         let line = input.get(line_start..lf).unwrap_or_default();
-        if let (true, Section::Head { max_target, .. }) = (request_line, section) {
-            partial_request_line(line, limit, max_target)?;
+        if first {
+            section.partial_start_line(line, limit)?;
             if next.saturating_sub(start) > limit {
                 return Err(too_large);
             }
-            table.head = request_line_parts(line, max_target)?;
-            table.head.start = progress.start;
+            match section {
+                Section::Request { max_target, .. } => {
+                    table.head = start_line::request_line_parts(line, max_target)?;
+                    table.head.start = progress.start;
+                }
+                Section::Response { .. } => table.response = start_line::status_line_parts(line)?,
+                Section::Trailers { .. } => {}
+            }
         } else {
             if next.saturating_sub(start) > limit {
                 return Err(too_large);
@@ -196,98 +240,6 @@ fn lines(
         progress.line = offset(next);
         progress.scanned = progress.line;
     }
-}
-
-/// What can be said about a request line from its beginning: garbage is refused at once, and so is
-/// a target without end. Bytes that a line given bit by bit would not have reached say nothing, so
-/// that a whole line gets the same answer.
-fn partial_request_line(line: &[u8], limit: usize, max_target: u32) -> Result<(), RecvError> {
-    let reached = line.get(..=limit).unwrap_or(line);
-    let method = reached.iter().take(MAX_METHOD.saturating_add(1)).position(|&b| b == b' ');
-    let visible = reached.get(..method.unwrap_or(reached.len())).unwrap_or_default();
-    if visible.len() > MAX_METHOD || method == Some(0) || !visible.iter().all(|&b| grammar::is_tchar(b)) {
-        return Err(RecvError::InvalidMethod);
-    }
-    // Method, blank, target, blank, version, CR.
-    let longest = (max_target as usize).saturating_add(MAX_METHOD).saturating_add(11);
-    if line.len() > longest.min(limit) {
-        return Err(if limit < longest { RecvError::HeadTooLarge } else { RecvError::TargetTooLong });
-    }
-    Ok(())
-}
-
-/// `request-line = method SP request-target SP HTTP-version` (RFC 9112 §3). `line` still has its CR.
-fn request_line_parts(line: &[u8], max_target: u32) -> Result<Head, RecvError> {
-    let (method, rest) = split_at_blank(line).ok_or(RecvError::InvalidMethod)?;
-    let rest = rest.strip_suffix(b"\r").ok_or(RecvError::BareLf)?;
-    let (target, version) = split_at_blank(rest).ok_or(RecvError::InvalidVersion)?;
-    if target.len() > max_target as usize {
-        return Err(RecvError::TargetTooLong);
-    }
-    if method == b"PRI" && target == b"*" && version == b"HTTP/2.0" {
-        return Err(RecvError::Http2Preface);
-    }
-    if !grammar::is_target(target) {
-        return Err(RecvError::InvalidTarget);
-    }
-    let version = match version {
-        b"HTTP/1.1" => Version::Http11,
-        b"HTTP/1.0" => Version::Http10,
-        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
-            if major.is_ascii_digit() && minor.is_ascii_digit() =>
-        {
-            return Err(RecvError::UnsupportedVersion);
-        }
-        _ => return Err(RecvError::InvalidVersion),
-    };
-    let (form, path_at) = target_form(method, target).ok_or(RecvError::InvalidTarget)?;
-    let target_at = offset(method.len()).saturating_add(1);
-    Ok(Head {
-        method_len: u16::try_from(method.len()).map_err(|_| RecvError::InvalidMethod)?,
-        target: target_at,
-        target_len: offset(target.len()),
-        path: target_at.saturating_add(offset(path_at)),
-        version,
-        form,
-        method: match method {
-            b"HEAD" => MethodKind::Head,
-            b"CONNECT" => MethodKind::Connect,
-            _ => MethodKind::Other,
-        },
-        ..Head::EMPTY
-    })
-}
-
-/// The form of a target and where its path begins (RFC 9112 §3.2). `None`: not a form that the
-/// method may have.
-fn target_form(method: &[u8], target: &[u8]) -> Option<(TargetForm, usize)> {
-    if method == b"CONNECT" {
-        let (_, port) = grammar::split_port(target);
-        let valid = grammar::is_authority(target) && port.is_some_and(|port| !port.is_empty());
-        return valid.then_some((TargetForm::Authority, 0));
-    }
-    match target {
-        [b'/', ..] => Some((TargetForm::Origin, 0)),
-        b"*" => (method == b"OPTIONS").then_some((TargetForm::Asterisk, 0)),
-        _ => {
-            let authority = authority_of(target)?;
-            let path = memchr::memmem::find(target, b"://")?.checked_add(3)?.checked_add(authority.len())?;
-            grammar::is_authority(authority.as_bytes()).then_some((TargetForm::Absolute, path))
-        }
-    }
-}
-
-/// The authority of an absolute target with the scheme `http` or `https`. We are no gateway to
-/// anything else.
-pub(crate) fn authority_of(target: &[u8]) -> Option<&str> {
-    let scheme_end = memchr::memmem::find(target, b"://")?;
-    let (scheme, rest) = target.split_at_checked(scheme_end)?;
-    if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
-        return None;
-    }
-    let rest = rest.strip_prefix(b"://")?;
-    let end = rest.iter().position(|&b| b == b'/' || b == b'?').unwrap_or(rest.len());
-    core::str::from_utf8(rest.get(..end)?).ok()
 }
 
 /// `field-line = field-name ":" OWS field-value OWS` (RFC 9112 §5), without its CRLF.
@@ -317,12 +269,7 @@ fn field_line(line: &[u8], at: usize) -> Result<Span, RecvError> {
     })
 }
 
-fn split_at_blank(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (before, rest) = bytes.split_at_checked(memchr::memchr(b' ', bytes)?)?;
-    Some((before, rest.get(1..)?))
-}
-
 /// A position in a section. Sections are limited to less than 4 GiB by the type of their limit.
-fn offset(n: usize) -> u32 {
+pub(super) fn offset(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }

@@ -1,27 +1,39 @@
-//! HTTP/1.1 and HTTP/1.0 (RFC 9112): the server's side of a connection.
+//! HTTP/1.1 and HTTP/1.0 (RFC 9112): both sides of a connection.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `server` | [`Server`], the connection: the receiving half |
-//! | `respond` | the sending half of [`Server`] |
-//! | `state` | the states of both halves and every transition between them |
+//! | `server`, `respond` | [`Server`], the connection: its receiving and its sending half |
+//! | `client`, `send_request` | [`Client`], the connection: its receiving and its sending half |
+//! | `state` | the states of both halves and every transition between them, for both roles |
 //! | `framing` | how long a message is: the one place that judges Content-Length and Transfer-Encoding |
-//! | `head` | the parser of request line and fields |
+//! | `reader`, `writer` | what both roles do to receive and to send |
+//! | `head`, `start_line` | the parser of heads and trailers |
 //! | `chunked` | the chunked transfer coding |
+//! | `offer` | the protocols of an `Upgrade` |
 //! | `deadline` | the timers |
-//! | `request`, `response` | the views that callers see |
+//! | `body`, `request`, `response` | what callers see |
 
+mod body;
 mod chunked;
+pub mod client;
 mod deadline;
 mod framing;
 mod head;
+mod offer;
+mod reader;
 mod request;
 mod respond;
 mod response;
+mod send_request;
 pub mod server;
+mod start_line;
 mod state;
+mod writer;
 
-pub(crate) use head::Head;
-pub use request::{BodyLength, RequestHead, RequestHeadBuf, Version};
-pub use response::{BodyMode, BodyPlan, Framing, ResponseHead};
-pub use server::{CloseAction, Server};
+pub use body::{BodyLength, BodyMode, BodyPlan, Framing};
+pub use client::Client;
+pub(crate) use head::{Head, StatusLine};
+pub use request::{RequestHead, RequestHeadBuf, Version};
+pub use response::ResponseHead;
+pub use server::Server;
+pub use state::CloseAction;

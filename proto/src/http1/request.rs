@@ -3,7 +3,9 @@
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
-use super::head::{self, Head};
+use super::body::BodyLength;
+use super::head::Head;
+use super::start_line;
 use crate::{FieldError, FieldTable, Fields, RecvError, fields::Span};
 
 /// The version of HTTP in a request line.
@@ -23,25 +25,6 @@ impl Version {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",
         }
-    }
-}
-
-/// How the length of a request body is told (RFC 9112 §6.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum BodyLength {
-    /// Neither `Content-Length` nor `Transfer-Encoding`: there is no body.
-    #[default]
-    None,
-    /// `Content-Length`, in bytes; zero is possible.
-    Known(u64),
-    /// `Transfer-Encoding: chunked`.
-    Chunked,
-}
-
-impl BodyLength {
-    /// Whether no body byte follows.
-    pub const fn is_empty(self) -> bool {
-        matches!(self, Self::None | Self::Known(0))
     }
 }
 
@@ -200,7 +183,7 @@ impl RequestHeadBuf {
         }
         if !lines.contains("host") {
             // An absolute target or none: any host that agrees with itself will do.
-            let host = head::authority_of(target.as_bytes()).unwrap_or("localhost");
+            let host = start_line::authority_of(target.as_bytes()).unwrap_or("localhost");
             lines.append("host", host).map_err(|_| RecvError::InvalidTarget)?;
         }
         for part in [method, " ", target, " HTTP/1.1\r\n"] {

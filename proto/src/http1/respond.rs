@@ -4,38 +4,15 @@
 
 use alloc::vec::Vec;
 
-use super::head::MethodKind;
+use super::body::{BodyMode, BodyPlan, Framing};
 use super::request::Version;
-use super::response::{BodyMode, BodyPlan, Framing, ResponseHead};
-use super::server::{CloseAction, Server};
-use super::state::{Received, Send, Sent};
+use super::response::ResponseHead;
+use super::server::Server;
+use super::start_line::MethodKind;
+use super::state::{CloseAction, Received, Send, Sent};
+use super::writer;
 use crate::field_lines::mark;
 use crate::{FieldLines, HttpDate, RecvError, SendError, StatusCode};
-
-/// Fields that may not stand in trailers: they frame, route, authenticate or describe content
-/// (RFC 9110 §6.5.1).
-const FORBIDDEN_TRAILERS: [&str; 20] = [
-    "transfer-encoding",
-    "content-length",
-    "host",
-    "connection",
-    "upgrade",
-    "te",
-    "trailer",
-    "expect",
-    "keep-alive",
-    "proxy-connection",
-    "content-type",
-    "content-encoding",
-    "content-range",
-    "authorization",
-    "proxy-authorization",
-    "www-authenticate",
-    "proxy-authenticate",
-    "set-cookie",
-    "cookie",
-    "cache-control",
-];
 
 impl Server {
     /// Writes the head of the response to the request seen last, and says how its body is framed.
@@ -54,7 +31,7 @@ impl Server {
         body: BodyPlan,
         out: &mut Vec<u8>,
     ) -> Result<BodyMode, SendError> {
-        if self.send != Send::Pending {
+        if self.send != Send::Head {
             return Err(SendError::NoRequest);
         }
         let marks = head.fields.map_or(0, FieldLines::marks);
@@ -80,7 +57,8 @@ impl Server {
             BodyPlan::Streamed | BodyPlan::Upgrade => None,
         };
         if marks & mark::CONTENT_LENGTH != 0 {
-            let set = head.fields.and_then(application_length).ok_or(SendError::ContentLengthMismatch)?;
+            let set =
+                head.fields.and_then(writer::application_length).ok_or(SendError::ContentLengthMismatch)?;
             let agrees = length == Some(set) || (head_only && matches!(length, Some(0) | None));
             if !agrees || status == StatusCode::NO_CONTENT {
                 return Err(SendError::ContentLengthMismatch);
@@ -104,6 +82,8 @@ impl Server {
             // What follows a refused CONNECT may be meant for the tunnel, not for us.
             && self.exchange.method != MethodKind::Connect
             && self.close == CloseAction::None
+            // The response ends here, and of the body more is to come than would be thrown away.
+            && !(mode == BodyMode::None && self.exceeds_drain())
             && !says(b"close");
 
         start_head(head, out);
@@ -117,9 +97,7 @@ impl Server {
         match length {
             Some(_) if marks & mark::CONTENT_LENGTH != 0 || !tells_length => {}
             Some(length) => {
-                out.extend_from_slice(b"content-length: ");
-                write_decimal(length, out);
-                out.extend_from_slice(b"\r\n");
+                writer::write_length(length, out);
             }
             None if http11 && !forbids => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
             None => {}
@@ -148,8 +126,7 @@ impl Server {
         let tunnel = self.exchange.method == MethodKind::Connect && head.status.is_success();
         let marks = head.fields.map_or(0, FieldLines::marks);
         let upgrade = head.status == StatusCode::SWITCHING_PROTOCOLS
-            && self.exchange.offers_upgrade
-            && marks & mark::UPGRADE != 0;
+            && head.fields.is_some_and(|fields| self.exchange.offer.covers(fields.get_all("upgrade")));
         if !(tunnel || upgrade) || !self.request_complete() || self.close != CloseAction::None {
             return Err(SendError::UpgradeNotOffered);
         }
@@ -170,7 +147,7 @@ impl Server {
     /// Writes `100 Continue`, if the client waits for it and has not begun to send its body.
     /// Returns whether it was written. To be called when somebody wants the body.
     pub fn send_continue(&mut self, out: &mut Vec<u8>) -> bool {
-        let waits = self.exchange.expects_continue && self.send == Send::Pending;
+        let waits = self.exchange.expects_continue && self.send == Send::Head;
         if waits {
             self.exchange.expects_continue = false;
             out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -190,7 +167,7 @@ impl Server {
         fields: &FieldLines,
         out: &mut Vec<u8>,
     ) -> Result<(), SendError> {
-        if self.send != Send::Pending {
+        if self.send != Send::Head {
             return Err(SendError::NoRequest);
         }
         if !status.is_informational()
@@ -223,24 +200,7 @@ impl Server {
         if self.send != Send::Body {
             return Err(SendError::NoBody);
         }
-        let framing = match &mut self.mode {
-            BodyMode::Length(left) => {
-                let after = left.checked_sub(len).ok_or(SendError::BodyTooLong)?;
-                if last && after > 0 {
-                    return Err(SendError::BodyTooShort);
-                }
-                *left = after;
-                Framing::NONE
-            }
-            BodyMode::Chunked => match (len, last) {
-                (0, false) => Framing::NONE,
-                (0, true) => Framing::suffix_only(b"0\r\n\r\n"),
-                (_, false) => Framing::chunk(len, b"\r\n"),
-                (_, true) => Framing::chunk(len, b"\r\n0\r\n\r\n"),
-            },
-            BodyMode::CloseDelimited => Framing::NONE,
-            BodyMode::None | BodyMode::Upgraded => return Err(SendError::NoBody),
-        };
+        let framing = writer::frame(&mut self.mode, len, last)?;
         if last {
             self.complete();
         }
@@ -253,27 +213,10 @@ impl Server {
     /// [`SendError`] if no body is being sent, bytes are missing, the body is not chunked but
     /// trailers are given, or one of them may not be a trailer.
     pub fn finish(&mut self, trailers: Option<&FieldLines>, out: &mut Vec<u8>) -> Result<(), SendError> {
-        let trailers = trailers.filter(|lines| !lines.is_empty());
-        match (trailers, self.mode) {
-            _ if self.send != Send::Body => return Err(SendError::NoBody),
-            (None, _) => {
-                let framing = self.frame_data(0, true)?;
-                out.extend_from_slice(framing.suffix());
-                return Ok(());
-            }
-            (Some(lines), BodyMode::Chunked) => {
-                if lines
-                    .iter()
-                    .any(|line| FORBIDDEN_TRAILERS.iter().any(|name| line.name.eq_ignore_ascii_case(name)))
-                {
-                    return Err(SendError::ForbiddenTrailer);
-                }
-                out.extend_from_slice(b"0\r\n");
-                out.extend_from_slice(lines.as_bytes());
-                out.extend_from_slice(b"\r\n");
-            }
-            (Some(_), _) => return Err(SendError::TrailersForbidden),
+        if self.send != Send::Body {
+            return Err(SendError::NoBody);
         }
+        writer::end(&mut self.mode, trailers, out)?;
         self.complete();
         Ok(())
     }
@@ -292,7 +235,7 @@ impl Server {
         start_head(&head, out);
         // `400 Bad Request: the Host field is missing (RFC 9112 §3.2)`
         let mut code = Vec::with_capacity(3);
-        write_decimal(u64::from(error.status().as_u16()), &mut code);
+        writer::write_decimal(u64::from(error.status().as_u16()), &mut code);
         let text: [&[u8]; 8] = [
             &code,
             b" ",
@@ -304,7 +247,7 @@ impl Server {
             b")\n",
         ];
         out.extend_from_slice(b"content-type: text/plain; charset=utf-8\r\ncontent-length: ");
-        write_decimal(text.iter().fold(0, |sum, piece| sum.saturating_add(piece.len() as u64)), out);
+        writer::write_decimal(text.iter().fold(0, |sum, piece| sum.saturating_add(piece.len() as u64)), out);
         out.extend_from_slice(b"\r\nconnection: close\r\n\r\n");
         if self.exchange.method != MethodKind::Head || self.send == Send::Idle {
             for piece in text {
@@ -322,7 +265,7 @@ fn start_head(head: &ResponseHead<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(line);
     } else {
         out.extend_from_slice(b"HTTP/1.1 ");
-        write_decimal(u64::from(head.status.as_u16()), out);
+        writer::write_decimal(u64::from(head.status.as_u16()), out);
         // The blank before an empty reason phrase is required (RFC 9112 §4).
         out.extend_from_slice(b" \r\n");
     }
@@ -334,31 +277,4 @@ fn start_head(head: &ResponseHead<'_>, out: &mut Vec<u8>) {
         }
     }
     out.extend_from_slice(lines);
-}
-
-/// The one `Content-Length` that the application set, if it is one number.
-fn application_length(fields: &FieldLines) -> Option<u64> {
-    let mut values = fields.get_all("content-length");
-    let value = values.next()?;
-    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-    if values.next().is_some() || !digits {
-        return None;
-    }
-    core::str::from_utf8(value).ok()?.parse().ok()
-}
-
-fn write_decimal(mut number: u64, out: &mut Vec<u8>) {
-    let mut digits = [b'0'; 20];
-    let mut start = digits.len();
-    for digit in digits.iter_mut().rev() {
-        #[expect(clippy::cast_possible_truncation, reason = "below ten")]
-        let value = number.checked_rem(10).unwrap_or(0) as u8;
-        *digit = b'0'.wrapping_add(value);
-        number = number.checked_div(10).unwrap_or(0);
-        start = start.saturating_sub(1);
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(start..).unwrap_or_default());
 }

@@ -1,6 +1,12 @@
-//! The head of a response, and how its body will be framed.
+//! The head of a response: to be sent, and as it was received.
 
-use crate::{FieldLines, HttpDate, StatusCode};
+use core::fmt;
+
+use super::body::BodyLength;
+use super::head::StatusLine;
+use super::request::Version;
+use super::start_line::STATUS_PREFIX;
+use crate::{FieldLines, FieldTable, Fields, HttpDate, StatusCode, fields::Span};
 
 /// Status and fields of a response to be sent.
 #[derive(Clone, Copy, Debug)]
@@ -21,83 +27,67 @@ impl ResponseHead<'_> {
     }
 }
 
-/// What the caller will send as the body of a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyPlan {
-    /// Nothing. Written as `Content-Length: 0`; not in answer to HEAD, where the length would be that
-    /// of a body which was not made.
-    Empty,
-    /// Exactly that many bytes.
-    Length(u64),
-    /// Any number of bytes: chunked for HTTP/1.1, until the end of the connection for HTTP/1.0.
-    Streamed,
-    /// No body, and no HTTP any more: `101 Switching Protocols` or a 2xx to CONNECT.
-    Upgrade,
+/// The status line and the fields of a response that was received (RFC 9112 §4 and §5), as views
+/// into the input.
+#[derive(Clone, Copy)]
+pub struct Response<'b> {
+    bytes: &'b [u8],
+    line: StatusLine,
+    spans: &'b [Span],
 }
 
-/// How the body of the response is framed: what [`respond`](super::Server::respond) chose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyMode {
-    /// No body byte may be sent: the response is complete. Also for a body that was announced in
-    /// answer to HEAD.
-    None,
-    /// As many bytes as announced.
-    Length(u64),
-    /// Chunks.
-    Chunked,
-    /// Bytes until the connection closes (HTTP/1.0).
-    CloseDelimited,
-    /// What follows is not HTTP.
-    Upgraded,
-}
-
-/// What to send before and after a piece of body. The piece itself stays with the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Framing {
-    prefix: [u8; 18],
-    start: u8,
-    suffix: &'static [u8],
-}
-
-impl Framing {
-    pub(crate) const NONE: Self = Self { prefix: [0; 18], start: 18, suffix: b"" };
-
-    pub(crate) const fn suffix_only(suffix: &'static [u8]) -> Self {
-        Self { suffix, ..Self::NONE }
+impl<'b> Response<'b> {
+    /// The view of the head that the last `advance` put into `table`; `input` is what was given to
+    /// that call.
+    pub fn new(input: &'b [u8], table: &'b FieldTable) -> Self {
+        let line = table.response;
+        Self { bytes: input.get(..line.len as usize).unwrap_or_default(), line, spans: table.spans() }
     }
 
-    /// The size line of a chunk of `len` bytes, and what ends it (RFC 9112 §7.1).
-    pub(crate) fn chunk(len: u64, suffix: &'static [u8]) -> Self {
-        let mut prefix = [0; 18];
-        let mut start = 16_u8;
-        let mut rest = len;
-        if let Some((digits, line_end)) = prefix.split_at_mut_checked(16) {
-            line_end.copy_from_slice(b"\r\n");
-            for digit in digits.iter_mut().rev() {
-                let nibble = (rest & 15) as u8;
-                *digit = if nibble < 10 {
-                    b'0'.wrapping_add(nibble)
-                } else {
-                    b'a'.wrapping_add(nibble.wrapping_sub(10))
-                };
-                start = start.wrapping_sub(1);
-                rest >>= 4;
-                if rest == 0 {
-                    break;
-                }
-            }
-        }
-        Self { prefix, start, suffix }
+    /// The status.
+    pub const fn status(&self) -> StatusCode {
+        self.line.status
     }
 
-    /// To be sent before the piece: the chunk's size line, or nothing.
-    pub fn prefix(&self) -> &[u8] {
-        self.prefix.get(usize::from(self.start)..).unwrap_or_default()
+    /// The reason phrase as received, often empty. It means nothing (RFC 9112 §4).
+    pub fn reason(&self) -> &'b [u8] {
+        let end = STATUS_PREFIX.saturating_add(self.line.reason_len as usize);
+        self.bytes.get(STATUS_PREFIX..end).unwrap_or_default()
     }
 
-    /// To be sent after the piece: the chunk's end, after the last one the end of the body too, or
-    /// nothing.
-    pub const fn suffix(&self) -> &'static [u8] {
-        self.suffix
+    /// The version the server speaks.
+    pub const fn version(&self) -> Version {
+        self.line.version
+    }
+
+    /// The field lines.
+    pub const fn fields(&self) -> Fields<'b> {
+        Fields::new(self.bytes, self.spans)
+    }
+
+    /// How the length of the body is told. `None` for a response that has no body whatever its
+    /// fields say: to HEAD, 1xx, 204, 304, and a 2xx to CONNECT (RFC 9112 §6.3).
+    pub const fn body(&self) -> BodyLength {
+        self.line.body
     }
 }
+
+impl fmt::Debug for Response<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status())
+            .field("version", &self.version())
+            .field("fields", &self.fields())
+            .field("body", &self.body())
+            .finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Response<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.status(), self.reason(), self.version(), self.fields(), self.body())
+            == (other.status(), other.reason(), other.version(), other.fields(), other.body())
+    }
+}
+
+impl Eq for Response<'_> {}

@@ -2,12 +2,14 @@
 
 use alloc::vec::Vec;
 
-use super::chunked::{Chunked, Found};
+use super::body::BodyMode;
 use super::deadline::{Deadlines, Expired, Waiting};
-use super::head::{self, MethodKind, Progress, Section};
-use super::request::{BodyLength, RequestHead, Version};
-use super::response::BodyMode;
-use super::state::{Receive, Received, Send, Sent};
+use super::head::offset;
+use super::offer::Offer;
+use super::reader::{Piece, Reader};
+use super::request::{RequestHead, Version};
+use super::start_line::MethodKind;
+use super::state::{CloseAction, Receive, Received, Send, Sent};
 use crate::{Config, FieldTable, Fields, HttpDate, Instant, RecvError, Step};
 
 /// One connection, seen from the server (RFC 9112). No sockets, no clock: bytes and times go in,
@@ -22,15 +24,14 @@ use crate::{Config, FieldTable, Fields, HttpDate, Instant, RecvError, Step};
 /// if one can still be sent, and [`close_action`](Self::close_action) tells how to go on.
 #[derive(Clone, Debug)]
 pub struct Server {
-    limits: Limits,
     pub(super) receive: Receive,
     pub(super) send: Send,
     pub(super) close: CloseAction,
-    body: Body,
-    progress: Progress,
+    reader: Reader,
     deadlines: Deadlines,
-    /// Bytes of an unwanted body that may still be thrown away.
-    drain: u64,
+    /// Bytes of an unwanted body that may be thrown away, at most and still.
+    max_drain: u32,
+    drain: u32,
     /// How the body of the response is framed, and for `Length` how much of it is missing.
     pub(super) mode: BodyMode,
     pub(super) exchange: Exchange,
@@ -40,29 +41,14 @@ pub struct Server {
 }
 
 /// What the response has to know of its request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Exchange {
     pub(super) version: Version,
     pub(super) method: MethodKind,
     pub(super) keep_alive: bool,
-    pub(super) offers_upgrade: bool,
+    pub(super) offer: Offer,
     /// The client may be waiting for `100 Continue`, and none was sent.
     pub(super) expects_continue: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Limits {
-    head: u32,
-    target: u32,
-    chunk_extensions: u32,
-    trailers: u32,
-    drain: u32,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Body {
-    Length(u64),
-    Chunked(Chunked),
 }
 
 /// What [`Server::poll`] found.
@@ -113,45 +99,23 @@ pub enum Kind {
     Closed,
 }
 
-/// What to do with the transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloseAction {
-    /// Keep it open.
-    None,
-    /// Send what is still to be sent, then close.
-    AfterFlush,
-    /// Send what is still to be sent, shut down the sending side, go on reading and giving the
-    /// input to `poll` (which throws it away) until this becomes `AfterFlush`: at the end of the
-    /// input, or when the linger deadline passes (RFC 9112 §9.6).
-    Linger,
-    /// Close at once; what was not sent is lost.
-    Abort,
-}
-
 impl Server {
     /// A connection on which nothing has happened.
     pub const fn new(config: &Config) -> Self {
         Self {
-            limits: Limits {
-                head: config.max_head_bytes,
-                target: config.max_target_bytes,
-                chunk_extensions: config.max_chunk_extension_bytes,
-                trailers: config.max_trailer_bytes,
-                drain: config.max_drain_bytes,
-            },
             receive: Receive::Head,
             send: Send::Idle,
             close: CloseAction::None,
-            body: Body::Length(0),
-            progress: Progress::NONE,
+            reader: Reader::new(config),
             deadlines: Deadlines::new(config),
+            max_drain: config.max_drain_bytes,
             drain: 0,
             mode: BodyMode::None,
             exchange: Exchange {
                 version: Version::Http11,
                 method: MethodKind::Other,
                 keep_alive: false,
-                offers_upgrade: false,
+                offer: Offer::NONE,
                 expects_continue: false,
             },
             draining: false,
@@ -235,8 +199,7 @@ impl Server {
             self.deadlines.wait(Waiting::Request, now);
             return Ok(Step { consumed: 0, event: Kind::NeedInput });
         }
-        let section = Section::Head { max_bytes: self.limits.head, max_target: self.limits.target };
-        let Some(consumed) = head::parse(input, &mut self.progress, section, fields)? else {
+        let Some(consumed) = self.reader.request(input, fields)? else {
             if self.end_of_input {
                 return Err(RecvError::UnexpectedEnd);
             }
@@ -244,22 +207,22 @@ impl Server {
             return Ok(Step { consumed: 0, event: Kind::NeedInput });
         };
         let head = &fields.head;
-        self.body = match head.body {
-            BodyLength::None => Body::Length(0),
-            BodyLength::Known(length) => Body::Length(length),
-            BodyLength::Chunked => Body::Chunked(Chunked::new(self.limits.chunk_extensions)),
+        let offer = if head.offers_upgrade {
+            Offer::new(RequestHead::new(input, fields).fields().get_all("upgrade"))
+        } else {
+            Offer::NONE
         };
         self.exchange = Exchange {
             version: head.version,
             method: head.method,
             keep_alive: head.keep_alive,
-            offers_upgrade: head.offers_upgrade,
+            offer,
             expects_continue: head.expect_continue,
         };
-        self.drain = u64::from(self.limits.drain);
+        self.drain = self.max_drain;
         self.deadlines.wait(Waiting::Nothing, now);
         self.receive = self.receive.on(Received::Head);
-        self.send = self.send.on(Sent::Request);
+        self.send = self.send.on(Sent::Begin);
         Ok(Step { consumed, event: Kind::Request })
     }
 
@@ -274,27 +237,28 @@ impl Server {
         let mut at = 0_usize;
         loop {
             let rest = input.get(at..).unwrap_or_default();
-            let (used, event) = self.body_step(rest, fields)?;
+            let (used, piece) = self.reader.body(rest, fields)?;
             // Chunk lines count: a client that sends them has stopped waiting.
             self.exchange.expects_continue &= used == 0;
-            match event {
-                Kind::Data { at: data, len } => {
+            match piece {
+                Piece::Data { at: data, len } => {
                     self.deadlines.wait(Waiting::Body, now);
                     self.deadlines.received(len, now);
                     if !unwanted {
                         return Ok(Step { consumed: used, event: Kind::Data { at: data, len } });
                     }
-                    let Some(left) = self.drain.checked_sub(len as u64) else {
+                    let Some(left) = self.drain.checked_sub(offset(len)) else {
                         return Ok(self.give_up_draining(input));
                     };
                     self.drain = left;
                 }
-                Kind::Trailers if unwanted => {}
-                Kind::NeedInput => {
+                Piece::Trailers if unwanted => {}
+                Piece::Trailers => return Ok(Step { consumed: used, event: Kind::Trailers }),
+                Piece::NeedInput => {
                     if self.end_of_input {
                         return Err(RecvError::UnexpectedEnd);
                     }
-                    if matches!(self.body, Body::Length(left) if unwanted && left > self.drain) {
+                    if unwanted && self.exceeds_drain() {
                         return Ok(self.give_up_draining(input));
                     }
                     // A client that waits for `100 Continue` is not slow.
@@ -303,7 +267,7 @@ impl Server {
                     }
                     return Ok(Step { consumed: at.saturating_add(used), event: Kind::NeedInput });
                 }
-                Kind::End => {
+                Piece::End => {
                     self.receive = self.receive.on(Received::End);
                     self.deadlines.wait(Waiting::Nothing, now);
                     if !unwanted {
@@ -313,50 +277,18 @@ impl Server {
                     let at = at.saturating_add(used);
                     let step = self.advance_head(input.get(at..).unwrap_or_default(), fields, now)?;
                     if step.event == Kind::Request {
-                        fields.head.start =
-                            fields.head.start.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+                        fields.head.start = fields.head.start.saturating_add(offset(at));
                     }
                     return Ok(Step { consumed: step.consumed.saturating_add(at), ..step });
-                }
-                other => {
-                    return Ok(Step { consumed: used, event: other });
                 }
             }
             at = at.saturating_add(used);
         }
     }
 
-    /// The next thing in the body: the bytes it took, and what it is.
-    fn body_step(&mut self, input: &[u8], fields: &mut FieldTable) -> Result<(usize, Kind), RecvError> {
-        match &mut self.body {
-            Body::Length(0) => Ok((0, Kind::End)),
-            Body::Length(_) if input.is_empty() => Ok((0, Kind::NeedInput)),
-            Body::Length(left) => {
-                let len = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
-                *left = left.saturating_sub(len as u64);
-                Ok((len, Kind::Data { at: 0, len }))
-            }
-            Body::Chunked(chunked) => {
-                let (mut used, found) =
-                    if chunked.in_trailers() { (0, Found::Trailers) } else { chunked.advance(input)? };
-                match found {
-                    Found::NeedInput => Ok((used, Kind::NeedInput)),
-                    Found::Data { at } => Ok((used, Kind::Data { at, len: used.saturating_sub(at) })),
-                    Found::Trailers => {
-                        let section = Section::Trailers { max_bytes: self.limits.trailers };
-                        let rest = input.get(used..).unwrap_or_default();
-                        let Some(len) = head::parse(rest, &mut self.progress, section, fields)? else {
-                            return Ok((used, Kind::NeedInput));
-                        };
-                        fields.head.start = u32::try_from(used).unwrap_or(u32::MAX);
-                        fields.head.len = u32::try_from(len).unwrap_or(u32::MAX);
-                        used = used.saturating_add(len);
-                        self.body = Body::Length(0);
-                        Ok((used, if fields.spans().is_empty() { Kind::End } else { Kind::Trailers }))
-                    }
-                }
-            }
-        }
+    /// Whether more of the body is to come than may be thrown away.
+    pub(super) fn exceeds_drain(&self) -> bool {
+        self.reader.remaining().is_some_and(|left| left > u64::from(self.drain))
     }
 
     fn give_up_draining(&mut self, input: &[u8]) -> Step<Kind> {
@@ -441,7 +373,7 @@ impl Server {
                 self.abort();
                 return Err(RecvError::WriteTimeout);
             }
-            Expired::Receive(Waiting::Nothing) => return Ok(()),
+            Expired::Receive(Waiting::Nothing | Waiting::Response | Waiting::Continue) => return Ok(()),
             Expired::Receive(Waiting::Request) => {
                 self.stop(CloseAction::AfterFlush);
                 self.deadlines.wait(Waiting::Nothing, now);
@@ -478,7 +410,7 @@ impl Server {
     /// What to do with the transport now.
     pub fn close_action(&self) -> CloseAction {
         // A response that has begun is finished first.
-        if matches!(self.send, Send::Pending | Send::Body) && self.close != CloseAction::Abort {
+        if matches!(self.send, Send::Head | Send::Body) && self.close != CloseAction::Abort {
             return CloseAction::None;
         }
         match self.close {
@@ -489,20 +421,20 @@ impl Server {
 
     /// Whether a response was begun and is not complete, or a request waits for one.
     pub fn is_busy(&self) -> bool {
-        matches!(self.send, Send::Pending | Send::Body)
+        matches!(self.send, Send::Head | Send::Body)
     }
 
     /// Whether the body of the request is complete.
     pub(super) fn request_complete(&self) -> bool {
         self.receive == Receive::Ended
-            || matches!((self.receive, &self.body), (Receive::Body, Body::Length(0)))
+            || (self.receive == Receive::Body && self.reader.remaining() == Some(0))
     }
 
     /// Answers an error of [`poll`](Self::poll) or [`handle_timeout`](Self::handle_timeout) with
     /// its status, if no response was begun, and ends the connection either way. Returns whether an
     /// answer was written.
     pub fn fail(&mut self, error: &RecvError, date: Option<&HttpDate>, out: &mut Vec<u8>) -> bool {
-        let can_answer = matches!(self.send, Send::Idle | Send::Pending) && self.close != CloseAction::Abort;
+        let can_answer = matches!(self.send, Send::Idle | Send::Head) && self.close != CloseAction::Abort;
         if can_answer {
             self.write_error(*error, date, out);
         }
