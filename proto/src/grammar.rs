@@ -1,5 +1,7 @@
 //! The character classes of RFC 9110 §5.6.2 and §5.5 and RFC 3986, as one table of bits.
 
+use crate::work;
+
 /// `tchar = "!" / "#" / "$" / "%" / "&" / "'" / "*" / "+" / "-" / "." / "^" / "_" / "`" / "|" / "~"
 /// / DIGIT / ALPHA` (RFC 9110 §5.6.2).
 const TCHAR: u8 = 1;
@@ -84,9 +86,18 @@ const fn build() -> [u8; 256] {
 
 #[inline]
 fn is(b: u8, class: u8) -> bool {
+    work::step(1);
     #[expect(clippy::indexing_slicing, reason = "a u8 always indexes a table of 256")]
     let bits = CLASS[b as usize];
     bits & class != 0
+}
+
+/// Where `byte` is first.
+#[inline]
+pub(crate) fn find(byte: u8, bytes: &[u8]) -> Option<usize> {
+    let at = memchr::memchr(byte, bytes);
+    work::step(at.unwrap_or(bytes.len()));
+    at
 }
 
 /// Whether `b` may stand in a token.
@@ -105,6 +116,7 @@ pub(crate) fn is_token(bytes: &[u8]) -> bool {
 #[inline]
 pub(crate) fn trim_ows(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        work::step(1);
         bytes = rest;
     }
     bytes
@@ -117,6 +129,7 @@ pub(crate) fn trim_ows(mut bytes: &[u8]) -> &[u8] {
 #[inline]
 pub(crate) fn is_field_content(mut bytes: &[u8]) -> bool {
     while let Some((block, rest)) = bytes.split_first_chunk::<8>() {
+        work::step(block.len());
         // A word with a byte in question is looked at again byte by byte.
         if suspicious(u64::from_ne_bytes(*block)) && !block.iter().all(|&b| is(b, FIELD_CONTENT)) {
             return false;
@@ -145,7 +158,7 @@ pub(crate) fn is_target(bytes: &[u8]) -> bool {
 }
 
 fn percent_triplets(mut bytes: &[u8]) -> bool {
-    while let Some(at) = memchr::memchr(b'%', bytes) {
+    while let Some(at) = find(b'%', bytes) {
         let Some((_, rest)) = bytes.split_at_checked(at) else {
             return true;
         };

@@ -41,6 +41,7 @@
 
 extern crate alloc;
 #[cfg(any(test, feature = "std"))]
+#[cfg_attr(feature = "count-work", macro_use)]
 extern crate std;
 
 mod config;
@@ -52,6 +53,11 @@ mod grammar;
 pub mod http1;
 mod status;
 mod time;
+#[cfg(feature = "count-work")]
+#[doc(hidden)]
+pub mod work;
+#[cfg(not(feature = "count-work"))]
+mod work;
 
 pub use config::Config;
 pub use date::{DateCache, HttpDate};

@@ -8,7 +8,7 @@
 //! Stricter than the RFC: at most 16 digits, and no blank right after the size, where decoders
 //! differ. A byte is looked at once; nothing is buffered.
 
-use crate::{RecvError, grammar};
+use crate::{RecvError, grammar, work};
 
 /// A decoder between two bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +92,7 @@ impl Chunked {
     /// One byte that is not data.
     fn line_byte(&mut self, byte: u8) -> Result<(), RecvError> {
         use State::*;
+        work::step(1);
         let blank = byte == b' ' || byte == b'\t';
         self.state = match (self.state, byte) {
             (Size, b'\r') if self.digits > 0 => SizeLf,

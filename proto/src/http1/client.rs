@@ -9,7 +9,7 @@ pub use super::response::Response;
 pub use super::send_request::Request;
 use super::start_line::MethodKind;
 use super::state::{CloseAction, Receive, Received, Send, Sent};
-use crate::{Config, FieldTable, Fields, Instant, RecvError, StatusCode, Step};
+use crate::{Config, FieldTable, Fields, Instant, RecvError, StatusCode, Step, work};
 
 /// One connection, seen from the client (RFC 9112). No sockets, no clock: bytes and times go in,
 /// events and bytes come out.
@@ -239,6 +239,7 @@ impl Client {
         fields: &mut FieldTable,
         now: Instant,
     ) -> Result<Step<Kind>, RecvError> {
+        work::step(1);
         let result = match self.receive {
             Receive::Head => self.advance_head(input, fields, now),
             Receive::Body => self.advance_body(input, fields, now),

@@ -196,7 +196,7 @@ fn lines(
         let line_start = progress.line as usize;
         let first = line_start == start && !matches!(section, Section::Trailers { .. });
         let unscanned = input.get(progress.scanned as usize..).unwrap_or_default();
-        let Some(at) = memchr::memchr(b'\n', unscanned) else {
+        let Some(at) = grammar::find(b'\n', unscanned) else {
             let partial = input.get(line_start..).unwrap_or_default();
             if first {
                 section.partial_start_line(partial, limit)?;

@@ -10,7 +10,7 @@ use super::reader::{Piece, Reader};
 use super::request::{RequestHead, Version};
 use super::start_line::MethodKind;
 use super::state::{CloseAction, Receive, Received, Send, Sent};
-use crate::{Config, FieldTable, Fields, HttpDate, Instant, RecvError, Step};
+use crate::{Config, FieldTable, Fields, HttpDate, Instant, RecvError, Step, work};
 
 /// One connection, seen from the server (RFC 9112). No sockets, no clock: bytes and times go in,
 /// events and bytes come out.
@@ -162,6 +162,7 @@ impl Server {
         fields: &mut FieldTable,
         now: Instant,
     ) -> Result<Step<Kind>, RecvError> {
+        work::step(1);
         let result = match self.receive {
             Receive::Head => self.advance_head(input, fields, now),
             Receive::Body => self.advance_body(input, fields, now),

@@ -171,6 +171,6 @@ pub(super) fn status_line_parts(line: &[u8]) -> Result<StatusLine, RecvError> {
 }
 
 fn split_at_blank(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (before, rest) = bytes.split_at_checked(memchr::memchr(b' ', bytes)?)?;
+    let (before, rest) = bytes.split_at_checked(grammar::find(b' ', bytes)?)?;
     Some((before, rest.get(1..)?))
 }
