@@ -51,6 +51,8 @@ mod field_lines;
 mod fields;
 mod grammar;
 pub mod http1;
+mod recv_buf;
+mod send_queue;
 mod status;
 mod time;
 #[cfg(feature = "count-work")]
@@ -64,6 +66,8 @@ pub use date::{DateCache, HttpDate};
 pub use error::{FieldError, RecvError, SendError};
 pub use field_lines::FieldLines;
 pub use fields::{Field, FieldTable, Fields};
+pub use recv_buf::RecvBuf;
+pub use send_queue::SendQueue;
 pub use status::{InvalidStatusCode, StatusCode};
 pub use time::Instant;
 

@@ -9,22 +9,24 @@ use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
-use std::io;
+use std::io::{self, IoSlice};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use sinew_app::{Body, BodyError, Request, Service};
 use sinew_proto::http1::{BodyLength, CloseAction, RequestHead, RequestHeadBuf, Server, server::Kind};
-use sinew_proto::{Instant, RecvError};
+use sinew_proto::{Instant, RecvError, SendQueue};
 
 use crate::exchange::{Exchange, HIGH_WATER, Progress, internal_error};
-use crate::output::Output;
 use crate::scratch::Scratch;
 use crate::{Guard, Io, Phase, Rejected, Runtime, Serving, Timer};
 
 /// Rounds of a turn before other connections of the thread get theirs.
 const ROUNDS: usize = 16;
+
+/// How many slices one write takes.
+const SLICES: usize = 16;
 
 /// While a response is awaited, at most this much of what follows is taken from the socket.
 const READ_AHEAD: usize = 16 * 1024;
@@ -48,7 +50,7 @@ pub struct Connection<I, R: Runtime, S> {
     armed: Option<Instant>,
     /// Input that was not consumed.
     tail: Vec<u8>,
-    output: Output,
+    output: SendQueue<Bytes>,
     exchange: Option<Box<Exchange>>,
     end_of_input: bool,
     write_shut: bool,
@@ -75,7 +77,7 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
             timer: serving.runtime.timer(),
             armed: None,
             tail: Vec::new(),
-            output: Output::default(),
+            output: SendQueue::new(),
             exchange: None,
             end_of_input: false,
             write_shut: false,
@@ -279,11 +281,16 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
     fn flush(&mut self, cx: &mut Context<'_>, now: Instant) -> io::Result<()> {
         let mut progress = false;
         while !self.output.is_empty() {
-            let io = &mut self.io;
-            match self.output.with_slices(|slices| io.poll_write_vectored(cx, slices)) {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let mut count = 0;
+            for (slot, slice) in slices.iter_mut().zip(self.output.slices()) {
+                *slot = IoSlice::new(slice);
+                count += 1;
+            }
+            match self.io.poll_write_vectored(cx, &slices[..count]) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(n)) => {
-                    self.output.advance(n);
+                    self.output.consume(n);
                     progress = true;
                 }
                 Poll::Ready(Err(error)) => return Err(error),

@@ -7,11 +7,10 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use bytes::Bytes;
 use sinew_app::{Body, Incoming, Response, ResponseFuture, StatusCode};
-use sinew_proto::HttpDate;
 use sinew_proto::http1::{BodyMode, BodyPlan, ResponseHead, Server};
-
-use crate::output::Output;
+use sinew_proto::{HttpDate, SendQueue};
 
 /// While this much output waits, no more of a response body is asked for, and no further request is
 /// looked at.
@@ -49,7 +48,7 @@ impl Exchange {
         &mut self,
         cx: &mut Context<'_>,
         core: &mut Server,
-        output: &mut Output,
+        output: &mut SendQueue<Bytes>,
         date: impl FnOnce() -> HttpDate,
     ) -> Progress {
         if let Answer::Handling(handler) = &mut self.answer {
@@ -89,7 +88,7 @@ pub(crate) fn internal_error() -> Response {
 fn begin(
     response: Response,
     core: &mut Server,
-    output: &mut Output,
+    output: &mut SendQueue<Bytes>,
     date: HttpDate,
 ) -> Result<Body, Progress> {
     let (status, fields, body) = response.into_parts();
@@ -118,7 +117,7 @@ fn begin(
 }
 
 /// Moves pieces of the body to the output until one side has to wait.
-fn send(body: &mut Body, cx: &mut Context<'_>, core: &mut Server, output: &mut Output) -> Progress {
+fn send(body: &mut Body, cx: &mut Context<'_>, core: &mut Server, output: &mut SendQueue<Bytes>) -> Progress {
     while output.len() < HIGH_WATER {
         let polled = catch_unwind(AssertUnwindSafe(|| body.poll_chunk(cx)));
         match polled {
@@ -145,7 +144,7 @@ fn send(body: &mut Body, cx: &mut Context<'_>, core: &mut Server, output: &mut O
 }
 
 /// Frames a piece and puts it into the output. `false` if it does not fit the announced length.
-fn push(piece: bytes::Bytes, last: bool, core: &mut Server, output: &mut Output) -> bool {
+fn push(piece: Bytes, last: bool, core: &mut Server, output: &mut SendQueue<Bytes>) -> bool {
     let Ok(framing) = core.frame_data(piece.len() as u64, last) else {
         return false;
     };

@@ -22,7 +22,6 @@ mod connection;
 mod exchange;
 mod io;
 mod jobs;
-mod output;
 mod scratch;
 mod serving;
 mod shutdown;

@@ -47,8 +47,9 @@ impl Server {
             return Err(SendError::WrongStatusClass);
         }
         let head_only = self.exchange.method == MethodKind::Head || status == StatusCode::NOT_MODIFIED;
-        let forbids = status.forbids_content() || status == StatusCode::RESET_CONTENT;
-        if forbids && !head_only && !matches!(body, BodyPlan::Empty | BodyPlan::Length(0)) {
+        // Whatever the method: to HEAD a length would be that of content which GET never gives.
+        let forbids = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT);
+        if forbids && !matches!(body, BodyPlan::Empty | BodyPlan::Length(0)) {
             return Err(SendError::ContentForbidden);
         }
         let mut length = match body {
@@ -99,7 +100,9 @@ impl Server {
             Some(length) => {
                 writer::write_length(length, out);
             }
-            None if http11 && !forbids => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+            None if http11 && status != StatusCode::NOT_MODIFIED => {
+                out.extend_from_slice(b"transfer-encoding: chunked\r\n")
+            }
             None => {}
         }
         // The application's own options stand beside these: whether the connection persists is told
