@@ -101,7 +101,7 @@ impl Server {
                 writer::write_length(length, out);
             }
             None if http11 && status != StatusCode::NOT_MODIFIED => {
-                out.extend_from_slice(b"transfer-encoding: chunked\r\n")
+                out.extend_from_slice(b"transfer-encoding: chunked\r\n");
             }
             None => {}
         }
