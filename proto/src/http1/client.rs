@@ -52,7 +52,7 @@ pub struct Client {
     pub(super) send: Send,
     close: CloseAction,
     reader: Reader,
-    deadlines: Deadlines,
+    pub(super) deadlines: Deadlines,
     /// How the body of the request is framed, and for `Length` how much of it is missing.
     pub(super) mode: BodyMode,
     pub(super) awaited: Awaited,
@@ -301,11 +301,12 @@ impl Client {
             return Err(RecvError::UpgradeNotOffered);
         }
         if line.status.is_informational() && !switches {
-            self.interim = self.interim.saturating_add(1);
-            if self.interim > self.max_interim {
+            if self.interim >= self.max_interim {
                 return Err(RecvError::TooManyInterimResponses);
             }
-            self.awaits_continue &= line.status != StatusCode::CONTINUE;
+            self.interim = self.interim.saturating_add(1);
+            // An earlier request has its responses first (RFC 9112 §9.3.2).
+            self.awaits_continue &= self.awaited.len() > 1 || line.status != StatusCode::CONTINUE;
             return Ok(Step { consumed, event: Kind::Interim });
         }
         self.persists = line.keep_alive;
@@ -314,17 +315,18 @@ impl Client {
             self.receive = self.receive.on(Received::Upgrade);
             self.send = self.send.on(Sent::Upgrade);
             self.awaited.pop();
-        } else if self.awaits_continue {
+        } else if self.awaits_continue && self.awaited.len() == 1 {
             // The server has answered without the body, so it does not want it.
             self.abandon_body();
         }
         Ok(Step { consumed, event: Kind::Response })
     }
 
-    /// Whether a `101` may come now: for what was offered, after the whole request, named by
-    /// `Connection` (RFC 9110 §7.8).
+    /// Whether a `101` may come now: for what was offered, in answer to the request that offered it,
+    /// after the whole of it, named by `Connection` (RFC 9110 §7.8).
     fn accepts_switch(&self, response: &Response<'_>, named: bool) -> bool {
         named
+            && self.awaited.len() == 1
             && self.send == Send::Complete
             && response.version() == Version::Http11
             && self.offer.covers(response.fields().get_all("upgrade"))

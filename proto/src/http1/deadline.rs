@@ -129,8 +129,9 @@ impl Deadlines {
 
     /// Output waits (`pending`), and the peer has just taken some of it or it is new (`progress`).
     pub(crate) fn written(&mut self, progress: bool, pending: bool, now: Instant) {
-        // Lingering begins when the last byte is out.
-        if pending && self.waiting == Waiting::Linger {
+        // These begin when the last byte is out.
+        let from_last_byte = matches!(self.waiting, Waiting::Linger | Waiting::Response | Waiting::Continue);
+        if (progress || pending) && from_last_byte {
             self.since = now;
         }
         if !pending || self.write == 0 {

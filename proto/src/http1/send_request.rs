@@ -64,7 +64,7 @@ impl Client {
 
         let offer = Offer::new(fields.get_all("upgrade"));
         let adds = |bit, option: &[u8]| fields.marks() & bit != 0 && !fields.has_connection_option(option);
-        let names_upgrade = offer.is_some() && adds(mark::UPGRADE, b"upgrade");
+        let names_upgrade = adds(mark::UPGRADE, b"upgrade");
         let names_te = adds(mark::TE, b"te");
         let pieces = [method.as_bytes(), b" ", target.as_bytes(), b" HTTP/1.1\r\n", fields.as_bytes()];
         out.reserve(pieces.iter().fold(80, |sum, piece| sum.saturating_add(piece.len())));
@@ -86,12 +86,17 @@ impl Client {
         });
         out.extend_from_slice(b"\r\n");
 
-        self.may_be_followed = kind != MethodKind::Connect && is_idempotent(method) && !offer.is_some();
+        let upgrades = kind == MethodKind::Connect || fields.marks() & mark::UPGRADE != 0;
+        self.may_be_followed = is_idempotent(method) && !upgrades;
         self.last_request = fields.has_connection_option(b"close");
         self.awaits_continue = expects;
         self.offer = offer;
         self.mode = mode;
         self.awaited.push(kind);
+        if self.receive == Receive::Ended {
+            // The connection is not idle any more, even if nobody polls before the deadline.
+            self.deadlines.stop_receiving();
+        }
         self.receive = self.receive.on(Received::Next);
         if mode == BodyMode::None {
             self.complete();
