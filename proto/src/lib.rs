@@ -53,6 +53,7 @@ mod grammar;
 pub mod http1;
 mod recv_buf;
 mod send_queue;
+pub mod sim;
 mod status;
 mod time;
 #[cfg(feature = "count-work")]
