@@ -68,16 +68,16 @@ mod tests {
             assert!(!answer(&[wrong]), "{wrong}");
         }
         assert!(!answer(&[]));
-        assert!(!Offer::NONE.covers([&b""[..]].into_iter()) && !Offer::NONE.0.is_some());
+        assert!(!Offer::NONE.covers([&b""[..]].into_iter()) && Offer::NONE.0.is_none());
     }
 
     #[test]
     fn an_offer_of_nothing_of_h2c_or_without_end_is_none() {
-        assert!(!offer(&["h2c"]).0.is_some() && !offer(&[" ,, "]).0.is_some() && !offer(&[]).0.is_some());
+        assert!(offer(&["h2c"]).0.is_none() && offer(&[" ,, "]).0.is_none() && offer(&[]).0.is_none());
         assert!(!offer(&["H2C, websocket"]).covers([&b"h2c"[..]].into_iter()));
         let long: Vec<u8> = [b'x'; Offer::MAX_BYTES - 1].to_vec();
         assert!(Offer::new([&long[..]].into_iter()).0.is_some());
-        assert!(!Offer::new([&long[..], b"y"].into_iter()).0.is_some());
+        assert!(Offer::new([&long[..], b"y"].into_iter()).0.is_none());
         assert_eq!((Offer::size(b"h2c"), Offer::size(b"a, h2c, bc")), (0, 5));
     }
 }
