@@ -16,7 +16,9 @@ use core::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Most bytes of the first line and the fields together, the empty line included. Stops heads
-    /// without end; over it: [`HeadTooLarge`](crate::RecvError::HeadTooLarge), 431. Default 16 KiB.
+    /// without end; over it: [`HeadTooLarge`](crate::RecvError::HeadTooLarge), 431. An input buffer
+    /// needs three bytes more, in one piece: for an empty line before the head, and to see that it is
+    /// over the limit. Default 16 KiB.
     pub max_head_bytes: u32,
     /// Most bytes of a request target (server). Stops targets without end; over it:
     /// [`TargetTooLong`](crate::RecvError::TargetTooLong), 414. Default 8 KiB.

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 ///
 /// A core that is asked for at most its limits never leaves more unconsumed than
 /// [`Config::max_head_bytes`](crate::Config::max_head_bytes) or
-/// [`Config::max_trailer_bytes`](crate::Config::max_trailer_bytes), so a little more than the larger
-/// of them is enough room.
+/// [`Config::max_trailer_bytes`](crate::Config::max_trailer_bytes) and three bytes, so room for the
+/// larger of them and three more is enough.
 ///
 /// ```
 /// use sinew_proto::RecvBuf;

@@ -102,6 +102,8 @@ fn every_crate_forbids_unsafe() {
         "server/src/main.rs",
         "benches/src/main.rs",
         "examples/support/lib.rs",
+        "examples/mio_loop.rs",
+        "examples/embedded/src/lib.rs",
         "tests/src/lib.rs",
     ];
     for file in roots {
@@ -110,12 +112,46 @@ fn every_crate_forbids_unsafe() {
     }
 }
 
+/// The one exception, and why, is in `docs/decisions/0003-unsafe-in-the-io-uring-example.md`.
 #[test]
-fn echo_loop_stays_small_and_needs_the_core_alone() {
-    let text = fs::read_to_string(root().join("examples/echo_loop.rs")).expect("the example");
+fn unsafe_stands_in_one_file_with_its_reasons() {
+    let exception = root().join("examples/io_uring_loop/ring.rs");
+    let permission = root().join("examples/io_uring_loop/main.rs");
+    // In two words, so that this file does not find itself.
+    let (keyword, lint) = (concat!("un", "safe "), concat!("(un", "safe_code"));
+    for path in sources(&root()) {
+        let code = code(&path);
+        let count = |word: &str| code.iter().map(|(_, line)| line.matches(word).count()).sum::<usize>();
+        let [blocks, permissions] = [count(keyword), count(&format!("expect{lint}"))];
+        let (most, permitted) = (if path == exception { 2 } else { 0 }, usize::from(path == permission));
+        assert!(blocks <= most, "{} has {blocks} of them", path.display());
+        assert_eq!(permissions, permitted, "{}", path.display());
+        assert_eq!(count(&format!("allow{lint}")), 0, "{}", path.display());
+        if path == exception {
+            let text = fs::read_to_string(&path).expect("a source file");
+            assert_eq!(text.matches("// SAFETY: ").count(), blocks, "a reason for each");
+        }
+        if path == permission {
+            assert_eq!(count(&format!("#![deny{lint})]")), 1, "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_loops_need_the_core_alone() {
+    let examples = root().join("examples");
+    let text = fs::read_to_string(examples.join("echo_loop.rs")).expect("the example");
     assert!(text.lines().count() < 80);
-    for name in ["sinew_app", "sinew_runtime", "sinew_tokio", "sinew_smol", "sinew_std", "sinew_examples"] {
-        assert!(!text.contains(name), "echo_loop names {name}");
+    let folders = ["service", "io_uring_loop", "embedded"];
+    let loops = folders.iter().flat_map(|folder| sources(&examples.join(folder)));
+    for path in loops.chain(["echo_loop.rs", "mio_loop.rs"].map(|file| examples.join(file))) {
+        for (number, line) in code(&path) {
+            for name in
+                ["sinew_app", "sinew_runtime", "sinew_tokio", "sinew_smol", "sinew_std", "sinew_examples"]
+            {
+                assert!(!line.contains(name), "{}:{number} names {name}", path.display());
+            }
+        }
     }
 }
 

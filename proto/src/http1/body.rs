@@ -1,25 +1,45 @@
 //! Bodies: how the length of one is told, what the caller plans to send, and how that is framed.
 
-/// How the length of a body that is received is told (RFC 9112 §6.3).
+/// How the length of a request body is told (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum BodyLength {
-    /// There is no body: a request without `Content-Length` and `Transfer-Encoding`, or a response
-    /// that has none whatever its fields say.
+    /// Neither `Content-Length` nor `Transfer-Encoding`: there is no body.
     #[default]
     None,
     /// `Content-Length`, in bytes; zero is possible.
     Known(u64),
     /// `Transfer-Encoding: chunked`.
     Chunked,
-    /// Until the server closes the connection: a response without either field. Whether it is
-    /// complete cannot be told.
-    CloseDelimited,
 }
 
 impl BodyLength {
     /// Whether no body byte follows.
     pub const fn is_empty(self) -> bool {
         matches!(self, Self::None | Self::Known(0))
+    }
+}
+
+/// How the length of a response body is told (RFC 9112 §6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponseLength {
+    /// There is no body, whatever the fields say: the response to HEAD, a 1xx, 204 or 304, or a 2xx to
+    /// CONNECT.
+    None,
+    /// `Content-Length`, in bytes; zero is possible.
+    Known(u64),
+    /// `Transfer-Encoding: chunked`.
+    Chunked,
+    /// Neither: until the server closes the connection. Whether it is complete cannot be told.
+    CloseDelimited,
+}
+
+impl From<BodyLength> for ResponseLength {
+    fn from(length: BodyLength) -> Self {
+        match length {
+            BodyLength::None => Self::None,
+            BodyLength::Known(length) => Self::Known(length),
+            BodyLength::Chunked => Self::Chunked,
+        }
     }
 }
 

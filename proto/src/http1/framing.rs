@@ -5,7 +5,7 @@
 //! Invariant: what is accepted here can be framed in one way only. Where the RFC lets a recipient
 //! repair a message, we refuse it.
 
-use super::body::BodyLength;
+use super::body::{BodyLength, ResponseLength};
 use super::head::{Head, StatusLine};
 use super::offer::Offer;
 use super::request::Version;
@@ -68,7 +68,7 @@ pub(crate) fn judge_request(
 /// What the fields of a response say about the connection and the body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ResponseVerdict {
-    pub(crate) body: BodyLength,
+    pub(crate) body: ResponseLength,
     pub(crate) keep_alive: bool,
     pub(crate) upgrade: bool,
 }
@@ -101,13 +101,13 @@ pub(crate) fn judge_response(
         return Err(RecvError::UnexpectedContent);
     }
     let body = match told {
-        _ if tunnel || method == MethodKind::Head || line.status.forbids_content() => BodyLength::None,
-        Some(length) => length,
-        None => BodyLength::CloseDelimited,
+        _ if tunnel || method == MethodKind::Head || line.status.forbids_content() => ResponseLength::None,
+        Some(length) => length.into(),
+        None => ResponseLength::CloseDelimited,
     };
     Ok(ResponseVerdict {
         body,
-        keep_alive: message.connection.persists(line.version) && body != BodyLength::CloseDelimited,
+        keep_alive: message.connection.persists(line.version) && body != ResponseLength::CloseDelimited,
         upgrade: message.connection.upgrade,
     })
 }

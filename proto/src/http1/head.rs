@@ -5,7 +5,7 @@
 //! live in a table that other connections use in between, a head that took several calls is read
 //! once more when it is complete. What is found does not depend on how the bytes were split.
 
-use super::body::BodyLength;
+use super::body::{BodyLength, ResponseLength};
 use super::framing;
 use super::request::{RequestHead, Version};
 use super::start_line::{self, MethodKind, TargetForm};
@@ -57,7 +57,7 @@ pub(crate) struct StatusLine {
     pub(crate) version: Version,
     pub(crate) status: StatusCode,
     pub(crate) reason_len: u32,
-    pub(crate) body: BodyLength,
+    pub(crate) body: ResponseLength,
     pub(crate) keep_alive: bool,
     /// `Connection` names `Upgrade`.
     pub(crate) upgrade: bool,
@@ -69,7 +69,7 @@ impl StatusLine {
         version: Version::Http11,
         status: StatusCode::OK,
         reason_len: 0,
-        body: BodyLength::None,
+        body: ResponseLength::None,
         keep_alive: false,
         upgrade: false,
     };

@@ -30,7 +30,7 @@ mod start_line;
 mod state;
 mod writer;
 
-pub use body::{BodyLength, BodyMode, BodyPlan, Framing};
+pub use body::{BodyLength, BodyMode, BodyPlan, Framing, ResponseLength};
 pub use client::Client;
 pub(crate) use head::{Head, StatusLine};
 pub use request::{RequestHead, RequestHeadBuf, Version};

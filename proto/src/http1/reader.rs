@@ -1,6 +1,6 @@
 //! What both roles do to receive: a head, then a body, then trailers (RFC 9112 §2.1, §6 and §7).
 
-use super::body::BodyLength;
+use super::body::ResponseLength;
 use super::chunked::{Chunked, Found};
 use super::head::{self, Progress, Section};
 use super::start_line::MethodKind;
@@ -59,7 +59,7 @@ impl Reader {
         let section = Section::Request { max_bytes: self.max_head, max_target: self.max_target };
         let len = head::parse(input, &mut self.progress, section, table)?;
         if len.is_some() {
-            self.expect(table.head.body);
+            self.expect(table.head.body.into());
         }
         Ok(len)
     }
@@ -80,12 +80,12 @@ impl Reader {
         Ok(len)
     }
 
-    fn expect(&mut self, length: BodyLength) {
+    fn expect(&mut self, length: ResponseLength) {
         self.body = match length {
-            BodyLength::None => Body::Length(0),
-            BodyLength::Known(length) => Body::Length(length),
-            BodyLength::Chunked => Body::Chunked(Chunked::new(self.max_chunk_extensions)),
-            BodyLength::CloseDelimited => Body::CloseDelimited,
+            ResponseLength::None => Body::Length(0),
+            ResponseLength::Known(length) => Body::Length(length),
+            ResponseLength::Chunked => Body::Chunked(Chunked::new(self.max_chunk_extensions)),
+            ResponseLength::CloseDelimited => Body::CloseDelimited,
         };
     }
 

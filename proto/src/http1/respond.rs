@@ -237,12 +237,10 @@ impl Server {
         let head = ResponseHead { date, ..ResponseHead::new(error.status()) };
         start_head(&head, out);
         // `400 Bad Request: the Host field is missing (RFC 9112 §3.2)`
-        let mut code = Vec::with_capacity(3);
-        writer::write_decimal(u64::from(error.status().as_u16()), &mut code);
-        let text: [&[u8]; 8] = [
-            &code,
-            b" ",
-            error.status().reason().as_bytes(),
+        let line = error.status().status_line().unwrap_or_default();
+        let status = line.strip_prefix(b"HTTP/1.1 ").and_then(|line| line.strip_suffix(b"\r\n"));
+        let text: [&[u8]; 6] = [
+            status.unwrap_or_default(),
             b": ",
             error.message().as_bytes(),
             b" (",

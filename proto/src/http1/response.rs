@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::body::BodyLength;
+use super::body::ResponseLength;
 use super::head::StatusLine;
 use super::request::Version;
 use super::start_line::STATUS_PREFIX;
@@ -65,9 +65,8 @@ impl<'b> Response<'b> {
         Fields::new(self.bytes, self.spans)
     }
 
-    /// How the length of the body is told. `None` for a response that has no body whatever its
-    /// fields say: to HEAD, 1xx, 204, 304, and a 2xx to CONNECT (RFC 9112 §6.3).
-    pub const fn body(&self) -> BodyLength {
+    /// How the length of the body is told.
+    pub const fn body(&self) -> ResponseLength {
         self.line.body
     }
 }

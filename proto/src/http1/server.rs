@@ -339,13 +339,15 @@ impl Server {
     }
 
     /// Tells the connection that the caller does not read the body for a while (`held`), or reads
-    /// again. The least rate of a body is not asked of a client that nobody listens to.
+    /// again. To be told again with each turn in which it is so. The least rate of a body is not
+    /// asked of a client that nobody listens to.
     pub fn hold_body(&mut self, held: bool, now: Instant) {
         self.deadlines.hold(held, now);
     }
 
     /// Reports an attempt to write: whether the peer took at least a byte, and whether output is
-    /// still waiting. Arms and clears the write deadline.
+    /// still waiting. Arms and clears the write deadline. A loop that learns of writes when they are
+    /// complete reports `(false, true)` when it submits one.
     pub fn written(&mut self, progress: bool, pending: bool, now: Instant) {
         if self.close != CloseAction::Abort {
             self.deadlines.written(progress, pending, now);
@@ -354,7 +356,8 @@ impl Server {
 
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing happens before. May change
     /// with every call of another method; what is waited for is settled by [`poll`](Self::poll), so
-    /// ask after it.
+    /// ask after it: a new connection has no deadline before the first one, which may be without
+    /// input.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.deadlines.next()
     }

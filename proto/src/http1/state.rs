@@ -132,7 +132,8 @@ pub enum CloseAction {
     /// input to `poll` (which throws it away) until this becomes `AfterFlush`: at the end of the
     /// input, or when the linger deadline passes (RFC 9112 §9.6). Only a server lingers.
     Linger,
-    /// Close at once; what was not sent is lost.
+    /// Close at once; what was not sent is lost. With a reset, where the transport has one: a body
+    /// that ends with the connection would else look complete.
     Abort,
 }
 

@@ -178,7 +178,6 @@ fn request_line(request: &Request) -> String {
         BodyLength::None => "none".to_owned(),
         BodyLength::Known(length) => length.to_string(),
         BodyLength::Chunked => "chunked".to_owned(),
-        BodyLength::CloseDelimited => unreachable!("a request is never until the close"),
     };
     let mut line = format!("Request {} {} {} {body}", request.method, request.target, request.version);
     if request.expects_continue {
