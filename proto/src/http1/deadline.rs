@@ -129,9 +129,13 @@ impl Deadlines {
 
     /// Output waits (`pending`), and the peer has just taken some of it or it is new (`progress`).
     pub(crate) fn written(&mut self, progress: bool, pending: bool, now: Instant) {
-        // These begin when the last byte is out.
-        let from_last_byte = matches!(self.waiting, Waiting::Linger | Waiting::Response | Waiting::Continue);
-        if (progress || pending) && from_last_byte {
+        // What begins with the last byte that the peer gets.
+        let moves = match self.waiting {
+            Waiting::Linger => progress || pending,
+            Waiting::Response | Waiting::Continue => progress,
+            _ => false,
+        };
+        if moves {
             self.since = now;
         }
         if !pending || self.write == 0 {

@@ -61,7 +61,9 @@ impl Server {
             let set =
                 head.fields.and_then(writer::application_length).ok_or(SendError::ContentLengthMismatch)?;
             let agrees = length == Some(set) || (head_only && matches!(length, Some(0) | None));
-            if !agrees || status == StatusCode::NO_CONTENT {
+            // A 204 tells no length, and a 205 none but zero (RFC 9110 §8.6, §15.3.6).
+            let tells_some = status == StatusCode::RESET_CONTENT && set > 0;
+            if !agrees || tells_some || status == StatusCode::NO_CONTENT {
                 return Err(SendError::ContentLengthMismatch);
             }
             length = Some(set);

@@ -187,7 +187,7 @@ impl Driver {
                 let status = if request.method == "CONNECT" {
                     StatusCode::OK
                 } else {
-                    fields.append("upgrade", "x").expect("a valid field");
+                    fields.append("upgrade", offered(request)).expect("a valid field");
                     StatusCode::SWITCHING_PROTOCOLS
                 };
                 let head = ResponseHead { fields: Some(&fields), ..ResponseHead::new(status) };
@@ -280,6 +280,13 @@ fn own(input: &[u8], event: &Event<'_>) -> Seen {
         Event::Upgraded => Seen::Upgraded(input.to_vec()),
         Event::Closed => Seen::Closed(CloseAction::None),
     }
+}
+
+/// The first protocol that may be switched to.
+fn offered(request: &Request) -> &[u8] {
+    let values = request.fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("upgrade"));
+    let mut protocols = values.flat_map(|(_, value)| value.split(|&b| b == b',')).map(<[u8]>::trim_ascii);
+    protocols.find(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"h2c")).expect("an offer")
 }
 
 fn own_request(head: &RequestHead<'_>) -> Request {
