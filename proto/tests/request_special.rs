@@ -58,7 +58,8 @@ fn responses_belong_to_their_requests() {
 #[test]
 fn what_may_be_followed_before_its_response() {
     let close = ("Connection", "x, Close");
-    let rows: &[(&str, &[(&str, &str)], BodyPlan, Result<(), SendError>)] = &[
+    type Fields = &'static [(&'static str, &'static str)];
+    let rows: &[(&str, Fields, BodyPlan, Result<(), SendError>)] = &[
         // Idempotent (RFC 9110 §9.2.2): it can be sent again if the connection breaks.
         ("GET", &[], BodyPlan::Empty, Ok(())),
         ("HEAD", &[], BodyPlan::Empty, Ok(())),
