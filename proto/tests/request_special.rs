@@ -58,8 +58,8 @@ fn responses_belong_to_their_requests() {
 #[test]
 fn what_may_be_followed_before_its_response() {
     let close = ("Connection", "x, Close");
-    type Fields = &'static [(&'static str, &'static str)];
-    let rows: &[(&str, Fields, BodyPlan, Result<(), SendError>)] = &[
+    type Fields<'f> = &'f [(&'f str, &'f str)];
+    let rows: &[(&str, Fields<'_>, BodyPlan, Result<(), SendError>)] = &[
         // Idempotent (RFC 9110 §9.2.2): it can be sent again if the connection breaks.
         ("GET", &[], BodyPlan::Empty, Ok(())),
         ("HEAD", &[], BodyPlan::Empty, Ok(())),

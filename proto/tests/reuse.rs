@@ -19,8 +19,8 @@ const CLOSED: (Reuse, CloseAction, usize) = (Reuse::Never, CloseAction::AfterFlu
 #[test]
 fn after_a_whole_response() {
     let close = ("Connection", "close");
-    type Fields = &'static [(&'static str, &'static str)];
-    let rows: &[(&str, Fields, &str, bool)] = &[
+    type Fields<'f> = &'f [(&'f str, &'f str)];
+    let rows: &[(&str, Fields<'_>, &str, bool)] = &[
         // method, fields, response, kept
         ("GET", &[], "1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true),
         ("GET", &[], "1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", true),
