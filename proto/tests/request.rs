@@ -8,6 +8,8 @@ use sinew_proto::http1::{
 };
 use sinew_proto::{Config, FieldLines, FieldTable, Instant, SendError};
 
+type Fields<'f> = &'f [(&'f str, &'f str)];
+
 const NOW: Instant = Instant::from_nanos(0);
 const HOST: &[(&str, &str)] = &[("Host", "a")];
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -226,7 +228,7 @@ fn fields_that_are_refused() {
     let mismatch = SendError::ContentLengthMismatch;
     let encoding = SendError::TransferEncodingSet;
     let expectation = SendError::InvalidExpectation;
-    let rows: &[(&str, &[(&str, &str)], BodyPlan, SendError)] = &[
+    let rows: &[(&str, Fields<'_>, BodyPlan, SendError)] = &[
         ("POST", &[("content-length", "5")], BodyPlan::Length(6), mismatch),
         ("POST", &[("content-length", "5")], BodyPlan::Empty, mismatch),
         ("POST", &[("content-length", "5")], BodyPlan::Length(0), mismatch),
@@ -360,7 +362,7 @@ fn one_valid_host() {
     for host in ["a", "example.org:80", "[::1]", "[::1]:65535", "127.0.0.1", "a:", "xn--a", "%41"] {
         assert!(request(&mut fresh(), "GET", "/", &[("hOsT", host)], BodyPlan::Empty).is_ok(), "{host}");
     }
-    let bad: &[(&str, &str, &[(&str, &str)])] = &[
+    let bad: &[(&str, &str, Fields<'_>)] = &[
         ("GET", "/", &[]),
         ("GET", "/", &[("Hosts", "a")]),
         ("GET", "/", &[("Host", "")]),
