@@ -38,13 +38,19 @@ fn each(args: &[&str], test: impl Fn(&Running)) {
 fn each_under(shell: &str, args: &[&str], test: impl Fn(&Running)) {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone: MutexGuard<'_, ()> = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    for executable in executables() {
+    for executable in ["mio_loop", "io_uring_loop"].map(executable) {
         let Some(running) = Running::start(shell, executable, args) else { continue };
         println!("{executable} as process {}", running.child.id());
         test(&running);
         eventually("all descriptors are closed", || running.open_descriptors() == running.descriptors);
         assert_eq!(raw::request(running.addr, raw::get("/")).text(), "hello\n", "it still serves");
     }
+}
+
+/// Where that example is.
+fn executable(name: &str) -> &'static str {
+    let found = executables().iter().find(|path| path.ends_with(name));
+    found.unwrap_or_else(|| panic!("{name} was not built"))
 }
 
 /// Has cargo build the examples, with the features of the whole workspace: under `cargo test
@@ -55,7 +61,7 @@ fn executables() -> &'static [String] {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         cargo.args(["build", "--quiet", "--workspace", "--message-format=json"]);
-        cargo.args(["--example", "mio_loop", "--example", "io_uring_loop"]);
+        cargo.args(["--example", "mio_loop", "--example", "io_uring_loop", "--example", "fetch"]);
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
         }
@@ -65,7 +71,7 @@ fn executables() -> &'static [String] {
         let paths =
             messages.lines().filter_map(|line| line.split_once(r#""executable":""#)?.1.split('"').next());
         let paths: Vec<String> = paths.map(str::to_owned).collect();
-        assert_eq!(paths.len(), 2, "{messages}");
+        assert_eq!(paths.len(), 3, "{messages}");
         paths
     })
 }
@@ -291,6 +297,19 @@ fn curl_does_not_wait_for_its_100() {
         assert!(start.elapsed() < SLACK, "it waited: {:?}", start.elapsed());
     });
     fs::remove_file(&file).expect("the file is ours");
+}
+
+#[test]
+fn the_client_of_the_core_fetches_pages() {
+    each(&[], |running| {
+        let addr = running.addr.to_string();
+        let pages = ["/", "/a", "/b?c", "/"];
+        let output = Command::new(executable("fetch")).arg(&addr).args(pages).output().expect("it starts");
+        let heads = String::from_utf8(output.stderr).expect("text");
+        assert!(output.status.success(), "{heads}");
+        assert_eq!(heads.matches("HTTP/1.1 200 OK").count(), pages.len(), "{heads}");
+        assert_eq!(output.stdout, b"hello\n".repeat(pages.len()));
+    });
 }
 
 #[test]
