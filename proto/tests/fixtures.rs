@@ -9,11 +9,14 @@ mod driver;
 mod fixture;
 #[path = "support/pieces.rs"]
 mod pieces;
+#[path = "support/text.rs"]
+mod text;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use fixture::{Case, escape, render};
+use fixture::{Case, render};
+use text::escape;
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -75,7 +78,8 @@ fn however_the_bytes_arrive() {
 #[test]
 fn every_threat_has_a_case() {
     let readme = std::fs::read_to_string(directory().join("README.md")).expect("the README");
-    let (_, table) = readme.split_once("## Threats").expect("the table");
+    let (_, table) = readme.split_once("## Threats\n").expect("the table");
+    let (table, _) = table.split_once("## Threats to a client").expect("the other table");
     let listed: BTreeSet<String> = table
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
