@@ -514,6 +514,12 @@ fn a_closed_connection_has_no_deadlines() {
         assert_eq!(closed.client.handle_timeout(closed.instant()), Ok(()));
         assert_eq!(closed.client.close_action(), action);
     }
+    // Nor has the output of a request that is broken off.
+    let mut broken = Timed::new(&config());
+    broken.request("POST", "", BodyPlan::Length(1));
+    broken.written(false, true);
+    assert_eq!(broken.give("HTTP/1.1 204 \r\nConnection: close\r\n\r\n"), Kind::Closed);
+    assert_eq!((broken.client.close_action(), broken.due()), (CloseAction::Abort, None));
 }
 
 #[test]

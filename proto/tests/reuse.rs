@@ -129,6 +129,12 @@ fn pipelined_requests_that_get_no_response() {
     assert_eq!(events, answered(Kind::Closed));
     assert_eq!(closing.verdict(), (Reuse::Never, CloseAction::AfterFlush, 1));
     assert!(closing.input.is_empty(), "what comes after it is for nobody");
+
+    let mut waiting = Connection::asked("GET", &[], BodyPlan::Empty);
+    waiting.request("PUT", &[EXPECT], BodyPlan::Length(1)).expect("pipelined");
+    waiting.give(&OK.replace("OK", "OK\r\nConnection: close"));
+    assert_eq!(waiting.verdict(), (Reuse::Never, CloseAction::Abort, 1));
+    assert!(!waiting.client.awaits_continue() && !waiting.client.sends_body(), "nor is its body wanted");
 }
 
 /// What nobody asked for is not the response to the next request.

@@ -381,8 +381,12 @@ impl Client {
 
     /// No more exchanges.
     pub(super) fn stop(&mut self) {
-        // What is left of a request has nobody to read it.
-        self.close = if self.send == Send::Body { CloseAction::Abort } else { CloseAction::AfterFlush };
+        if self.send == Send::Body {
+            // What is left of a request has nobody to read it.
+            self.abort();
+            return;
+        }
+        self.close = CloseAction::AfterFlush;
         self.receive = self.receive.on(Received::Close);
         self.send = self.send.on(Sent::Close);
         self.deadlines.stop_receiving();

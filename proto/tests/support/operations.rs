@@ -2,7 +2,8 @@
 //!
 //! `0` to `9` receive more and more bytes, the rest of the letters are in `Machine::operation`.
 //! Misuse is part of the game. What must hold: a refusal changes nothing, every head that is
-//! written is a head, closing is final, and no deadline fires twice.
+//! written is a head, closing is final, no deadline fires twice, and a caller keeps no more than
+//! the limits say.
 
 use std::time::Duration;
 
@@ -142,7 +143,12 @@ impl Machine<'_> {
                 Kind::Closed => self.closed = true,
                 Kind::Upgraded => assert!(self.upgraded),
                 Kind::Trailers => assert!(!table.trailers(&self.received).is_empty()),
-                Kind::End | Kind::NeedInput | Kind::Paused => {}
+                Kind::NeedInput => {
+                    // An empty line may come before a request line.
+                    let kept = self.received.len() - step.consumed;
+                    assert!(kept <= self.config.max_head_bytes as usize + 2, "{kept} bytes to be kept");
+                }
+                Kind::End | Kind::Paused => {}
             }
             self.received.drain(..step.consumed);
             if matches!(step.event, Kind::NeedInput | Kind::Paused | Kind::Closed | Kind::Upgraded) {
