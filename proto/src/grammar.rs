@@ -210,10 +210,17 @@ fn is_ip_literal(host: &[u8]) -> bool {
     let Ok(text) = core::str::from_utf8(inner) else {
         return false;
     };
-    text.parse::<core::net::Ipv6Addr>().is_ok()
-        || (matches!(inner, [b'v' | b'V', version, b'.', rest @ ..] if version.is_ascii_hexdigit()
-            && !rest.is_empty()
-            && rest.iter().all(|&b| b == b':' || (b != b'%' && is(b, REG_NAME)))))
+    text.parse::<core::net::Ipv6Addr>().is_ok() || is_ip_future(inner)
+}
+
+/// `IPvFuture = "v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" )` (RFC 3986 §3.2.2)
+fn is_ip_future(inner: &[u8]) -> bool {
+    let Some((version, address)) = find(b'.', inner).and_then(|dot| inner.split_at_checked(dot)) else {
+        return false;
+    };
+    matches!(version, [b'v' | b'V', digits @ ..] if !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit))
+        && address.len() > 1
+        && address.iter().skip(1).all(|&b| b == b':' || (b != b'%' && is(b, REG_NAME)))
 }
 
 #[cfg(test)]
@@ -236,7 +243,18 @@ mod tests {
 
     #[test]
     fn authorities() {
-        for good in ["a", "a.example:80", "a:", "127.0.0.1:65535", "[::1]", "[::1]:8080", "x_y", "a%20b"] {
+        for good in [
+            "a",
+            "a.example:80",
+            "a:",
+            "127.0.0.1:65535",
+            "[::1]",
+            "[::1]:8080",
+            "x_y",
+            "a%20b",
+            "[v1.a:b]:80",
+            "[V1F.a]",
+        ] {
             assert!(is_authority(good.as_bytes()), "{good}");
         }
         for bad in [
@@ -249,6 +267,11 @@ mod tests {
             "[::1",
             "[::1]x",
             "[1.2.3.4]",
+            "[v.a]",
+            "[v1.]",
+            "[v1]",
+            "[vg.a]",
+            "[v1.%41]",
             "a b",
             "a/b",
             "a%2",

@@ -24,12 +24,16 @@ pub(crate) struct Chunked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Size,
-    ExtensionName { empty: bool },
+    ExtensionName {
+        empty: bool,
+    },
     AfterName,
     BeforeValue,
     Value,
     Quoted,
     QuotedPair,
+    QuotedEnd,
+    /// Blanks after a value: another extension has to follow.
     AfterValue,
     SizeLf,
     Data,
@@ -105,21 +109,19 @@ impl Chunked {
                 self.extension(ExtensionName { empty: false })?
             }
             (ExtensionName { empty: false } | AfterName, b'=') => self.extension(BeforeValue)?,
-            (ExtensionName { empty: false } | AfterName | Value | AfterValue, b';') => {
+            (ExtensionName { empty: false } | AfterName | Value | QuotedEnd | AfterValue, b';') => {
                 self.extension(ExtensionName { empty: true })?
             }
-            (ExtensionName { empty: false } | Value, b'\r') => SizeLf,
+            (ExtensionName { empty: false } | Value | QuotedEnd, b'\r') => SizeLf,
             (AfterName, _) if blank => self.extension(AfterName)?,
 
             (BeforeValue, _) if blank => self.extension(BeforeValue)?,
             (BeforeValue, b'"') => self.extension(Quoted)?,
             (BeforeValue | Value, _) if grammar::is_tchar(byte) => self.extension(Value)?,
-            (Value, _) if blank => self.extension(AfterValue)?,
-            (Quoted, b'"') => self.extension(AfterValue)?,
+            (Value | QuotedEnd | AfterValue, _) if blank => self.extension(AfterValue)?,
+            (Quoted, b'"') => self.extension(QuotedEnd)?,
             (Quoted, b'\\') => self.extension(QuotedPair)?,
             (Quoted | QuotedPair, _) if grammar::is_field_content(&[byte]) => self.extension(Quoted)?,
-            (AfterValue, b'\r') => SizeLf,
-            (AfterValue, _) if blank => self.extension(AfterValue)?,
 
             (SizeLf, b'\n') => {
                 self.digits = 0;

@@ -39,10 +39,12 @@ pub(crate) fn judge_request(
         match name.len() {
             4 if is(b"host") => unique(&mut host, value, RecvError::DuplicateHost)?,
             6 if http11 && is(b"expect") => {
-                if !value.eq_ignore_ascii_case(b"100-continue") {
-                    return Err(RecvError::UnknownExpectation);
+                for expectation in crate::fields::members(value) {
+                    if !expectation.eq_ignore_ascii_case(b"100-continue") {
+                        return Err(RecvError::UnknownExpectation);
+                    }
+                    expect = true;
                 }
-                expect = true;
             }
             7 if is(b"upgrade") => offer = offer.saturating_add(Offer::size(value)),
             10 if is(b"connection") => message.connection.add(value),
