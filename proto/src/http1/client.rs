@@ -278,6 +278,7 @@ impl Client {
             }
             // A server that still gets the request is not late with its response.
             let what = match self.send {
+                Send::Body if self.awaited.len() > 1 => Waiting::Response,
                 Send::Body if self.awaits_continue => Waiting::Continue,
                 Send::Body => Waiting::Nothing,
                 _ => Waiting::Response,
