@@ -21,7 +21,7 @@ pub(crate) struct Stricter {
     pub(crate) examples: &'static [&'static str],
 }
 
-const fn rule(
+pub(crate) const fn rule(
     rule: &'static str,
     error: RecvError,
     rfc: &'static str,
@@ -201,7 +201,7 @@ pub(crate) fn same_request(input: &[u8]) -> Outcome {
 }
 
 /// What a parser refuses that is stricter than a lenient one must stand in its list.
-fn refused(list: &[Stricter], lenient: bool, error: RecvError, input: &[u8]) -> Outcome {
+pub(crate) fn refused(list: &[Stricter], lenient: bool, error: RecvError, input: &[u8]) -> Outcome {
     if !lenient {
         return Outcome::Neither;
     }
@@ -224,7 +224,7 @@ fn same_places(input: &[u8], head: &RequestHead<'_>, other: &httparse::Request<'
 }
 
 /// Where `part` lies in `input`. Empty parts lie nowhere.
-fn place(input: &[u8], part: &[u8]) -> Range<usize> {
+pub(crate) fn place(input: &[u8], part: &[u8]) -> Range<usize> {
     if part.is_empty() {
         return 0..0;
     }
