@@ -298,6 +298,10 @@ impl Client {
         let line = &fields.response;
         self.server = line.version;
         let switches = line.status == StatusCode::SWITCHING_PROTOCOLS;
+        if switches && self.send == Send::Body && self.mode == BodyMode::Length(0) {
+            // Every byte is out; only the caller has not said so yet.
+            self.complete();
+        }
         if switches && !self.accepts_switch(&Response::new(input, fields), line.upgrade) {
             return Err(RecvError::UpgradeNotOffered);
         }

@@ -215,7 +215,7 @@ impl Client {
         }
     }
 
-    fn complete(&mut self) {
+    pub(super) fn complete(&mut self) {
         self.awaits_continue = false;
         self.send = self.send.on(Sent::End);
         // Its response may have been complete before it.
