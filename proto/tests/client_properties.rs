@@ -2,15 +2,19 @@
 //! same outcome however the bytes arrive, no state that a refused call has changed, and no more to be
 //! kept than the limits say.
 
+#[path = "support/asked.rs"]
+mod asked;
+#[path = "support/client_driver.rs"]
+#[allow(dead_code, reason = "fixtures use the rest")]
+mod client_driver;
 #[path = "support/client_operations.rs"]
 mod client_operations;
 #[path = "support/pieces.rs"]
 mod pieces;
-#[path = "support/responses.rs"]
-mod responses;
 
+use asked::Asked;
+use client_driver::{Seen, run};
 use proptest::prelude::*;
-use responses::{Asked, Seen, run};
 use sinew_proto::{Config, RecvError};
 
 /// Words of which responses, and nearly responses, are made.
@@ -129,10 +133,11 @@ proptest! {
         wire in wire(), config in config(), asked in prop::sample::select(&Asked::ALL[..]), end in any::<bool>(),
         seed in any::<u64>(),
     ) {
-        let whole = run(&config, asked, [&wire[..]], end);
-        prop_assert_eq!(&run(&config, asked, wire.chunks(1), end), &whole);
+        let asks = asked.requests();
+        let whole = run(&config, &asks, [&wire[..]], end);
+        prop_assert_eq!(&run(&config, &asks, wire.chunks(1), end), &whole);
         for longest in [3, 30] {
-            prop_assert_eq!(&run(&config, asked, pieces::at_random(&wire, longest, seed), end), &whole);
+            prop_assert_eq!(&run(&config, &asks, pieces::at_random(&wire, longest, seed), end), &whole);
         }
     }
 
@@ -152,7 +157,7 @@ proptest! {
         let third = "HTTP/1.1 204 Third\r\n\r\n";
         let first = format!("HTTP/1.1 200 First\r\nContent-Length: {length}\r\n\r\n");
         let wire = [first.as_bytes(), &body, second.as_bytes(), third.as_bytes()].concat();
-        let seen = run(&Config::default(), Asked::Pipelined, pieces::at_random(&wire, longest, seed), false);
+        let seen = run(&Config::default(), &Asked::Pipelined.requests(), pieces::at_random(&wire, longest, seed), false);
         let heads = seen.seen.iter().filter(|seen| matches!(seen, Seen::Response(_))).count();
         let data: Vec<u8> = seen.seen.iter().flat_map(|seen| match seen {
             Seen::Data(data) => data.clone(),
@@ -169,7 +174,7 @@ proptest! {
 fn the_responses_are_responses() {
     for response in RESPONSES {
         for asked in Asked::ALL {
-            let seen = run(&Config::default(), asked, [response.as_bytes()], false).seen;
+            let seen = run(&Config::default(), &asked.requests(), [response.as_bytes()], false).seen;
             let heads = |seen: &&Seen| matches!(seen, Seen::Interim(_) | Seen::Response(_));
             let switch = response.contains(" 101 ");
             let expected = match asked {
@@ -182,7 +187,7 @@ fn the_responses_are_responses() {
     }
 }
 
-/// What never ends is refused, and until then the driver of `responses` checks how much of it a caller
+/// What never ends is refused, and until then the driver checks how much of it a caller
 /// has to keep.
 #[test]
 fn what_has_no_end() {
@@ -208,7 +213,7 @@ fn what_has_no_end() {
     for (start, more, error) in rows {
         let wire = [start.as_str(), &more.repeat(20_000 / more.len())].concat().into_bytes();
         for size in [1, 7, 1_000] {
-            let seen = run(&config, Asked::Get, wire.chunks(size), false).seen;
+            let seen = run(&config, &Asked::Get.requests(), wire.chunks(size), false).seen;
             assert!(seen.contains(&Seen::Error(error)), "{start:?} {more:?} {:?}", seen.last());
         }
     }
@@ -221,9 +226,9 @@ fn the_limit_of_interim_responses_is_exact() {
         let config = Config { max_interim_responses: limit, ..Config::default() };
         let interim = "HTTP/1.1 100 \r\n\r\n";
         let most = interim.repeat(limit.into());
-        let seen = run(&config, Asked::Get, [most.as_bytes()], false).seen;
+        let seen = run(&config, &Asked::Get.requests(), [most.as_bytes()], false).seen;
         assert_eq!((seen.len(), seen.last()), (usize::from(limit) + 1, Some(&Seen::NeedInput)));
-        let seen = run(&config, Asked::Get, [most.as_bytes(), interim.as_bytes()], false).seen;
+        let seen = run(&config, &Asked::Get.requests(), [most.as_bytes(), interim.as_bytes()], false).seen;
         assert!(seen.contains(&Seen::Error(RecvError::TooManyInterimResponses)), "{limit}");
     }
 }

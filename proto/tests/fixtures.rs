@@ -3,6 +3,8 @@
 //! Each case is given whole, byte by byte, cut in two at every place, and in random pieces. What is
 //! seen must be what the case says, however the bytes arrive. `fixtures/README.md` has the format.
 
+#[path = "support/arrivals.rs"]
+mod arrivals;
 #[path = "support/driver.rs"]
 mod driver;
 #[path = "support/fixture.rs"]
@@ -13,23 +15,13 @@ mod pieces;
 mod text;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
+use arrivals::{directory, files, in_every_way, threats};
 use fixture::{Case, render};
 use text::escape;
 
-fn directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
-}
-
 fn cases() -> Vec<Case> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(directory())
-        .expect("the directory of fixtures")
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|end| end == "http"))
-        .collect();
-    files.sort();
-    files.iter().flat_map(|path| fixture::read(path)).collect()
+    files(&directory()).iter().flat_map(|path| fixture::read(path)).collect()
 }
 
 #[test]
@@ -56,35 +48,16 @@ fn whole() {
 #[test]
 fn however_the_bytes_arrive() {
     for case in cases() {
-        let run = |parts: &[&[u8]]| driver::run(&case.config, case.answer, parts.iter().copied(), case.end);
-        let bytes = &case.input[..];
-        let whole = run(&[bytes]);
-        let single: Vec<&[u8]> = bytes.chunks(1).collect();
-        assert_eq!(run(&single), whole, "{}: byte by byte", case.name);
-        for at in 1..bytes.len() {
-            let (before, after) = bytes.split_at(at);
-            assert_eq!(run(&[before, after]), whole, "{}: {} | {}", case.name, escape(before), escape(after));
-        }
-        for seed in 0..24 {
-            for longest in [2, 7, 31] {
-                let parts = pieces::at_random(bytes, longest, seed);
-                assert_eq!(run(&parts), whole, "{}: seed {seed}", case.name);
-            }
-        }
+        in_every_way(&case.name, &case.input, |parts| {
+            driver::run(&case.config, case.answer, parts.iter().copied(), case.end)
+        });
     }
 }
 
 /// The table of threats in the README and the cases name each other.
 #[test]
 fn every_threat_has_a_case() {
-    let readme = std::fs::read_to_string(directory().join("README.md")).expect("the README");
-    let (_, table) = readme.split_once("## Threats\n").expect("the table");
-    let (table, _) = table.split_once("## Threats to a client").expect("the other table");
-    let listed: BTreeSet<String> = table
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
-        .map(|(name, _)| name.to_owned())
-        .collect();
+    let listed = threats("## Threats");
     let named: BTreeSet<String> = cases().into_iter().filter_map(|case| case.threat).collect();
     assert_eq!(listed, named);
     assert!(listed.len() >= 15, "the table was found");

@@ -2,10 +2,11 @@
 //!
 //! Between any two calls the shared `FieldTable` is overwritten by other connections. Each step is
 //! checked for what must hold for any bytes at all: nothing is consumed that was not given, every call
-//! makes progress, and after an error nothing is an event.
+//! makes progress, what has to be kept is within the limits, `httparse` reads the same heads, and after
+//! an error nothing is an event.
 
 use sinew_proto::http1::client::{Event, Request, Response, Reuse};
-use sinew_proto::http1::{BodyMode, BodyPlan, Client, CloseAction, ResponseLength, Server};
+use sinew_proto::http1::{BodyMode, BodyPlan, Client, CloseAction, ResponseLength, Server, Version};
 use sinew_proto::{Config, FieldLines, FieldTable, Fields, Instant, RecvError, StatusCode};
 
 /// When the body of a request is sent.
@@ -55,18 +56,21 @@ pub(crate) enum Seen {
     End,
     Error(RecvError),
     NeedInput,
-    Idle(Reuse),
+    Idle,
     /// With the bytes that belong to the other protocol.
     Upgraded(Vec<u8>),
-    /// With the number of requests without a complete response.
-    Closed(CloseAction, usize),
+    Closed(CloseAction),
 }
 
 /// All that can be observed. Equal for every way to cut the input in pieces.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Transcript {
     pub(crate) seen: Vec<Seen>,
     pub(crate) out: Vec<u8>,
+    pub(crate) reuse: Reuse,
+    /// How many requests have no complete response.
+    pub(crate) unanswered: usize,
+    pub(crate) sends_body: bool,
 }
 
 struct Driver {
@@ -75,7 +79,8 @@ struct Driver {
     config: Config,
     sending: Sending,
     input: Vec<u8>,
-    transcript: Transcript,
+    seen: Vec<Seen>,
+    out: Vec<u8>,
     budget: usize,
     failed: bool,
 }
@@ -95,7 +100,8 @@ pub(crate) fn run<'p>(
         config: config.clone(),
         sending: Sending::Now,
         input: Vec::new(),
-        transcript: Transcript::default(),
+        seen: Vec::new(),
+        out: Vec::new(),
         budget: 8,
         failed: false,
     };
@@ -117,7 +123,7 @@ pub(crate) fn run<'p>(
 impl Driver {
     fn ask(&mut self, ask: &Ask) {
         let request = Request::new(&ask.method, &ask.target, &ask.fields);
-        let mode = self.client.request(&request, ask.body, &mut self.transcript.out).expect("a request");
+        let mode = self.client.request(&request, ask.body, &mut self.out).expect("a request");
         self.sending = ask.sending;
         if mode != BodyMode::None && ask.sending == Sending::Now {
             self.send_body();
@@ -129,11 +135,11 @@ impl Driver {
         if !self.client.sends_body() {
             return;
         }
-        while self.client.finish(None, &mut self.transcript.out).is_err() {
+        while self.client.finish(None, &mut self.out).is_err() {
             let framing = self.client.frame_data(1, false).expect("room for a byte");
-            self.transcript.out.extend_from_slice(framing.prefix());
-            self.transcript.out.push(b'0');
-            self.transcript.out.extend_from_slice(framing.suffix());
+            self.out.extend_from_slice(framing.prefix());
+            self.out.push(b'0');
+            self.out.extend_from_slice(framing.suffix());
         }
     }
 
@@ -150,29 +156,40 @@ impl Driver {
     }
 
     fn step(&mut self) -> bool {
-        assert!(self.budget > 0, "no progress: {:?}", self.transcript);
+        assert!(self.budget > 0, "no progress: {:?}", self.seen);
         self.budget -= 1;
         self.scribble();
+        let unanswered = self.client.unanswered();
         let result = self.client.poll(&self.input, &mut self.table, NOW);
         let (consumed, seen) = match result {
-            Ok(step) => (step.consumed, own(&self.input, &step.event)),
+            Ok(step) => {
+                if let Event::Interim(head) | Event::Response(head) = &step.event {
+                    same_head(&self.input[..step.consumed], head);
+                    assert!(unanswered > 0, "a response without a request");
+                }
+                (step.consumed, own(&self.input, &step.event))
+            }
             Err(error) => (0, Seen::Error(error)),
         };
         assert!(consumed <= self.input.len(), "consumed more than it was given");
-        assert!(!self.failed || matches!(seen, Seen::Closed(..)), "{seen:?} after an error");
+        assert!(!self.failed || matches!(seen, Seen::Closed(_)), "{seen:?} after an error");
         self.input.drain(..consumed);
         match seen {
-            Seen::NeedInput | Seen::Idle(_) | Seen::Upgraded(_) => return false,
-            Seen::Closed(..) => {
-                assert!(self.input.is_empty(), "a closed connection takes everything");
+            Seen::Upgraded(_) => return false,
+            Seen::NeedInput => {
+                let most = self.config.max_head_bytes.max(self.config.max_trailer_bytes) as usize;
+                assert!(self.input.len() <= most, "{} bytes to be kept", self.input.len());
                 return false;
             }
-            Seen::Interim(ref head)
-                if head.status == StatusCode::CONTINUE && self.sending == Sending::AfterContinue =>
-            {
-                assert!(!self.client.awaits_continue(), "it has come");
+            Seen::Idle | Seen::Closed(_) => {
+                assert!(self.input.is_empty(), "nothing is left to lie about");
+                return false;
+            }
+            Seen::Interim(_) if self.sending == Sending::AfterContinue => {
                 self.push(seen);
-                self.send_body();
+                if !self.client.awaits_continue() {
+                    self.send_body();
+                }
                 return true;
             }
             Seen::Response(_) if self.sending == Sending::Abandon => self.client.abandon_body(),
@@ -197,11 +214,11 @@ impl Driver {
     }
 
     fn push(&mut self, seen: Seen) {
-        if let (Some(Seen::Data(before)), Seen::Data(more)) = (self.transcript.seen.last_mut(), &seen) {
+        if let (Some(Seen::Data(before)), Seen::Data(more)) = (self.seen.last_mut(), &seen) {
             before.extend_from_slice(more);
             return;
         }
-        self.transcript.seen.push(seen);
+        self.seen.push(seen);
     }
 
     /// Other connections of the same event loop use the table.
@@ -230,13 +247,32 @@ impl Driver {
         let last =
             self.client.poll(&self.input, &mut self.table, NOW).map(|step| own(&self.input, &step.event));
         let last = match last.expect("an error is not reported twice") {
-            Seen::Closed(..) => Seen::Closed(self.client.close_action(), self.client.unanswered()),
-            Seen::Idle(_) => Seen::Idle(self.client.reuse()),
+            Seen::Closed(_) => Seen::Closed(self.client.close_action()),
             last => last,
         };
         self.push(last);
-        self.transcript
+        Transcript {
+            seen: self.seen,
+            out: self.out,
+            reuse: self.client.reuse(),
+            unanswered: self.client.unanswered(),
+            sends_body: self.client.sends_body(),
+        }
     }
+}
+
+/// `httparse`, a parser by others, reads the same head.
+fn same_head(bytes: &[u8], head: &Response<'_>) {
+    let mut headers = [httparse::EMPTY_HEADER; 100];
+    let mut other = httparse::Response::new(&mut headers);
+    let status = other.parse(bytes);
+    assert_eq!(status, Ok(httparse::Status::Complete(bytes.len())), "{}", bytes.escape_ascii());
+    assert_eq!(other.code, Some(head.status().as_u16()));
+    assert_eq!(other.version, Some(u8::from(head.version() == Version::Http11)));
+    let fields = head.fields();
+    let ours: Vec<(&str, &[u8])> = fields.iter().map(|field| (field.name, field.value)).collect();
+    let theirs: Vec<(&str, &[u8])> = other.headers.iter().map(|header| (header.name, header.value)).collect();
+    assert_eq!(ours, theirs);
 }
 
 fn own(input: &[u8], event: &Event<'_>) -> Seen {
@@ -254,9 +290,9 @@ fn own(input: &[u8], event: &Event<'_>) -> Seen {
         }
         Event::End => Seen::End,
         Event::NeedInput => Seen::NeedInput,
-        Event::Idle => Seen::Idle(Reuse::Later),
+        Event::Idle => Seen::Idle,
         Event::Upgraded => Seen::Upgraded(input.to_vec()),
-        Event::Closed => Seen::Closed(CloseAction::None, 0),
+        Event::Closed => Seen::Closed(CloseAction::None),
     }
 }
 

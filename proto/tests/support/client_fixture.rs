@@ -131,9 +131,9 @@ pub(crate) fn render(transcript: &Transcript, expected: &[String]) -> Vec<String
             Seen::Data(data) => lines.push(format!("Data {}", escape(data))),
             Seen::Trailers(fields) => lines.extend(fields.iter().map(|line| field("Trailer", line))),
             Seen::Error(error) => lines.push(format!("Error {error:?}")),
-            Seen::Idle(reuse) => lines.push(format!("Idle {reuse:?}")),
+            Seen::Idle => lines.push(format!("Idle {:?}", transcript.reuse)),
             Seen::Upgraded(rest) => lines.push(format!("Upgraded {}", escape(rest)).trim_end().to_owned()),
-            Seen::Closed(action, unanswered) => lines.push(format!("Closed {action:?} {unanswered}")),
+            Seen::Closed(action) => lines.push(format!("Closed {action:?} {}", transcript.unanswered)),
             Seen::End | Seen::NeedInput => lines.push(format!("{seen:?}")),
         }
     }
