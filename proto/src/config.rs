@@ -31,7 +31,8 @@ pub struct Config {
     /// Stops extensions without end (CVE-2024-22019); over it:
     /// [`ChunkExtensionsTooLarge`](crate::RecvError::ChunkExtensionsTooLarge), 400. Default 16 KiB.
     pub max_chunk_extension_bytes: u32,
-    /// Most bytes of a trailer section. Stops trailers without end; over it:
+    /// Most bytes of a trailer section, the empty line at its end included. Stops trailers without end;
+    /// over it:
     /// [`TrailersTooLarge`](crate::RecvError::TrailersTooLarge), 431. Default 8 KiB.
     pub max_trailer_bytes: u32,
     /// Most payload bytes of a request body that are read and thrown away after the response is

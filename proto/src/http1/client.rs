@@ -372,8 +372,8 @@ impl Client {
         self.deadlines.wait(Waiting::Nothing, now);
         self.awaited.pop();
         self.interim = 0;
-        let last = self.last_request && self.awaited.len() == 0;
-        if !self.persists || last {
+        let last = self.last_request || (self.draining && self.send != Send::Body);
+        if !self.persists || (last && self.awaited.len() == 0) {
             self.stop();
         } else if self.awaited.len() > 0 {
             self.receive = self.receive.on(Received::Next);

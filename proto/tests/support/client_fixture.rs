@@ -118,7 +118,7 @@ pub(crate) fn render(transcript: &Transcript, expected: &[String]) -> Vec<String
         match seen {
             Seen::Interim(head) | Seen::Response(head) => {
                 lines.push(match seen {
-                    Seen::Interim(_) => format!("Interim {} {}", head.version, head.status),
+                    Seen::Interim(_) => format!("Interim {}", head.status),
                     _ => format!("Response {} {} {}", head.version, head.status, body(head)),
                 });
                 if wanted("Reason ") {
@@ -131,9 +131,9 @@ pub(crate) fn render(transcript: &Transcript, expected: &[String]) -> Vec<String
             Seen::Data(data) => lines.push(format!("Data {}", escape(data))),
             Seen::Trailers(fields) => lines.extend(fields.iter().map(|line| field("Trailer", line))),
             Seen::Error(error) => lines.push(format!("Error {error:?}")),
-            Seen::Idle => lines.push(format!("Idle {:?}", transcript.reuse)),
+            Seen::Idle => lines.push(format!("Idle reuse={:?}", transcript.reuse)),
             Seen::Upgraded(rest) => lines.push(format!("Upgraded {}", escape(rest)).trim_end().to_owned()),
-            Seen::Closed(action) => lines.push(format!("Closed {action:?} {}", transcript.unanswered)),
+            Seen::Closed(action) => lines.push(format!("Closed {action:?} unanswered={}", transcript.unanswered)),
             Seen::End | Seen::NeedInput => lines.push(format!("{seen:?}")),
         }
     }

@@ -245,8 +245,10 @@ fn receive(server: &mut Server, table: &mut FieldTable, mut input: &[u8]) {
     loop {
         let step = server.poll(input, table, NOW).expect("a valid request");
         input = &input[step.consumed..];
-        if matches!(step.event, Event::NeedInput | Event::Paused) {
-            return;
+        match step.event {
+            Event::NeedInput | Event::Paused => return,
+            Event::Request(_) | Event::Data(_) | Event::End => {}
+            event => panic!("{event:?} in a valid request"),
         }
     }
 }
