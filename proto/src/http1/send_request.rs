@@ -86,8 +86,8 @@ impl Client {
         });
         out.extend_from_slice(b"\r\n");
 
-        let upgrades = kind == MethodKind::Connect || fields.marks() & mark::UPGRADE != 0;
-        self.may_be_followed = is_idempotent(method) && !upgrades;
+        // CONNECT is not idempotent either.
+        self.may_be_followed = is_idempotent(method) && fields.marks() & mark::UPGRADE == 0;
         self.last_request = fields.has_connection_option(b"close");
         self.awaits_continue = expects;
         self.offer = offer;

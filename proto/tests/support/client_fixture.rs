@@ -133,7 +133,9 @@ pub(crate) fn render(transcript: &Transcript, expected: &[String]) -> Vec<String
             Seen::Error(error) => lines.push(format!("Error {error:?}")),
             Seen::Idle => lines.push(format!("Idle reuse={:?}", transcript.reuse)),
             Seen::Upgraded(rest) => lines.push(format!("Upgraded {}", escape(rest)).trim_end().to_owned()),
-            Seen::Closed(action) => lines.push(format!("Closed {action:?} unanswered={}", transcript.unanswered)),
+            Seen::Closed(action) => {
+                lines.push(format!("Closed {action:?} unanswered={}", transcript.unanswered))
+            }
             Seen::End | Seen::NeedInput => lines.push(format!("{seen:?}")),
         }
     }

@@ -21,7 +21,7 @@ pub(crate) fn set_limits(config: &mut Config, text: &str) -> Result<(), String> 
     Ok(())
 }
 
-/// `\r \n \t \\`, `\xHH`, and `\{N:TEXT}` for N times a text without escapes.
+/// `\r \n \t \\`, `\xHH`, and `\{N:TEXT}` for N times a text.
 pub(crate) fn unescape(text: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let mut rest = text;
@@ -43,7 +43,7 @@ pub(crate) fn unescape(text: &str) -> Result<Vec<u8>, String> {
                 let (inner, after) = rest.split_once('}').ok_or("\\{ without }")?;
                 let (count, text) = inner.split_once(':').ok_or("\\{ takes N:TEXT}")?;
                 let count: usize = count.parse().map_err(|_| "\\{ takes a number")?;
-                bytes.extend(text.as_bytes().repeat(count));
+                bytes.extend(unescape(text)?.repeat(count));
                 rest = after;
             }
             _ => return Err(format!("\\{kind} is not known")),
