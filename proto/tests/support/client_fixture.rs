@@ -134,7 +134,7 @@ pub(crate) fn render(transcript: &Transcript, expected: &[String]) -> Vec<String
             Seen::Idle => lines.push(format!("Idle reuse={:?}", transcript.reuse)),
             Seen::Upgraded(rest) => lines.push(format!("Upgraded {}", escape(rest)).trim_end().to_owned()),
             Seen::Closed(action) => {
-                lines.push(format!("Closed {action:?} unanswered={}", transcript.unanswered))
+                lines.push(format!("Closed {action:?} unanswered={}", transcript.unanswered));
             }
             Seen::End | Seen::NeedInput => lines.push(format!("{seen:?}")),
         }
