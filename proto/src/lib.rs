@@ -4,7 +4,8 @@
 //! socket, reads no clock, starts no thread and draws no random number. The caller owns every
 //! buffer, hands in the bytes it received together with the time, and sends what the crate wrote.
 //!
-//! Start with [`http1::Server`].
+//! Start with [`http1::Server`] or [`http1::Client`]. [`sim`] runs both, or a loop of your own, on a
+//! virtual wire and a virtual clock.
 //!
 //! ```
 //! use sinew_proto::{http1, Config, FieldLines, FieldTable, Instant, StatusCode};
