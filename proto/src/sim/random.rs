@@ -35,9 +35,9 @@ impl Random {
         self.next_u64().checked_rem(bound).unwrap_or(0)
     }
 
-    /// `true` in `one_in` cases out of `of`.
-    pub fn chance(&mut self, one_in: u64, of: u64) -> bool {
-        self.below(of) < one_in
+    /// `true` in `cases` cases out of `of`.
+    pub fn chance(&mut self, cases: u64, of: u64) -> bool {
+        self.below(of) < cases
     }
 
     /// One of `choices`; `None` if there is none.
