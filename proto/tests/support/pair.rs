@@ -120,6 +120,8 @@ struct Pair {
     upload: Option<usize>,
     /// How many bytes of its body were sent.
     uploaded: usize,
+    /// Where a request ended whose client never said so, if that is not 0.
+    unsaid: usize,
     /// How many responses were begun; the piece of the last one that is to be sent next.
     answered: usize,
     download: Option<usize>,
@@ -152,6 +154,7 @@ impl Pair {
             asked: 0,
             upload: None,
             uploaded: 0,
+            unsaid: 0,
             answered: 0,
             download: None,
             refusals: Vec::new(),

@@ -3,7 +3,7 @@
 use sinew_proto::http1::{BodyMode, client};
 
 use super::{Last, Pair, TO_CLIENT, TO_SERVER, check_mode, last, own_fields, send_piece};
-use crate::exchange::{Exchange, Received, lines};
+use crate::exchange::{Exchange, Plan, Received, lines};
 
 impl Pair {
     pub(super) fn client_step(&mut self) -> bool {
@@ -51,7 +51,11 @@ impl Pair {
     fn client_body(&mut self, at: usize) -> bool {
         let exchange = &self.exchanges[self.asked - 1];
         if !self.client.sends_body() {
-            // The server has closed, or does not want what was held back.
+            // The server has closed, does not want what was held back, or has switched protocols
+            // when every byte was out and only the end was not said.
+            if exchange.request.plan == Plan::Length && self.uploaded as u64 == exchange.request.len() {
+                self.unsaid = self.wires[TO_SERVER].total;
+            }
             self.upload = None;
             return true;
         }
