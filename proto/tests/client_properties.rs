@@ -9,11 +9,14 @@ mod asked;
 mod client_driver;
 #[path = "support/client_operations.rs"]
 mod client_operations;
+#[path = "support/damage.rs"]
+mod damage;
 #[path = "support/pieces.rs"]
 mod pieces;
 
 use asked::Asked;
 use client_driver::{Seen, run};
+use damage::near;
 use proptest::prelude::*;
 use sinew_proto::{Config, RecvError};
 
@@ -82,30 +85,8 @@ const RESPONSES: &[&str] = &[
     "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
 ];
 
-fn words() -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::vec(prop::sample::select(WORDS), 0..12).prop_map(|words| words.concat().into_bytes())
-}
-
-fn damaged() -> impl Strategy<Value = Vec<u8>> {
-    let responses = prop::collection::vec(prop::sample::select(RESPONSES), 1..5);
-    let damage = prop::option::of((any::<prop::sample::Index>(), 0..3_usize, prop::sample::select(WORDS)));
-    (responses, damage).prop_map(|(responses, damage)| {
-        let mut bytes = responses.concat().into_bytes();
-        if let Some((index, cut, word)) = damage {
-            let at = index.index(bytes.len());
-            let end = bytes.len().min(at + cut);
-            bytes.splice(at..end, word.bytes());
-        }
-        bytes
-    })
-}
-
 fn wire() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![
-        1 => prop::collection::vec(any::<u8>(), 0..200),
-        3 => words(),
-        6 => damaged(),
-    ]
+    near(WORDS, RESPONSES, 4, 6)
 }
 
 fn config() -> impl Strategy<Value = Config> {

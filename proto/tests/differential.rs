@@ -3,6 +3,8 @@
 
 #[path = "support/agree.rs"]
 mod agree;
+#[path = "support/damage.rs"]
+mod damage;
 #[path = "support/differential.rs"]
 mod differential;
 #[path = "support/driver.rs"]

@@ -3,6 +3,8 @@
 
 #[path = "support/chunks.rs"]
 mod chunks;
+#[path = "support/damage.rs"]
+mod damage;
 #[path = "support/driver.rs"]
 mod driver;
 #[path = "support/heads.rs"]

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use sinew_proto::Config;
 
+use super::damage::near;
 use super::driver::Answer;
 
 /// Words of which requests, and nearly requests, are made.
@@ -62,30 +63,8 @@ pub(crate) const REQUESTS: &[&str] = &[
     "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
 ];
 
-fn words() -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::vec(prop::sample::select(WORDS), 0..12).prop_map(|words| words.concat().into_bytes())
-}
-
-fn damaged() -> impl Strategy<Value = Vec<u8>> {
-    let requests = prop::collection::vec(prop::sample::select(REQUESTS), 1..4);
-    let damage = prop::option::of((any::<prop::sample::Index>(), 0..3_usize, prop::sample::select(WORDS)));
-    (requests, damage).prop_map(|(requests, damage)| {
-        let mut bytes = requests.concat().into_bytes();
-        if let Some((index, cut, word)) = damage {
-            let at = index.index(bytes.len());
-            let end = bytes.len().min(at + cut);
-            bytes.splice(at..end, word.bytes());
-        }
-        bytes
-    })
-}
-
 pub(crate) fn wire() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![
-        1 => prop::collection::vec(any::<u8>(), 0..200),
-        3 => words(),
-        4 => damaged(),
-    ]
+    near(WORDS, REQUESTS, 3, 4)
 }
 
 pub(crate) fn answer() -> impl Strategy<Value = Answer> {
