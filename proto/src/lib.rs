@@ -55,8 +55,11 @@ pub mod http1;
 mod recv_buf;
 mod send_queue;
 pub mod sim;
+pub mod sse;
 mod status;
 mod time;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 #[cfg(feature = "count-work")]
 #[doc(hidden)]
 pub mod work;
