@@ -45,3 +45,18 @@ impl Instant {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 }
+
+/// Whole milliseconds, rounded up to one at least; zero stays zero.
+pub(crate) const fn millis(duration: Duration) -> u32 {
+    let millis = duration.as_millis();
+    if millis > u32::MAX as u128 {
+        u32::MAX
+    } else if millis == 0 && !duration.is_zero() {
+        1
+    } else {
+        #[expect(clippy::cast_possible_truncation, reason = "compared with u32::MAX above")]
+        {
+            millis as u32
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::time::millis;
 use crate::{Config, Instant};
 
 /// What the receiving side waits for.
@@ -50,20 +51,6 @@ pub(crate) struct Deadlines {
     last: Instant,
     held: Option<Instant>,
     write_due: Option<Instant>,
-}
-
-const fn millis(duration: Duration) -> u32 {
-    let millis = duration.as_millis();
-    if millis > u32::MAX as u128 {
-        u32::MAX
-    } else if millis == 0 && !duration.is_zero() {
-        1
-    } else {
-        #[expect(clippy::cast_possible_truncation, reason = "compared with u32::MAX above")]
-        {
-            millis as u32
-        }
-    }
 }
 
 impl Deadlines {
