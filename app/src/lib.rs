@@ -71,6 +71,8 @@ mod request;
 mod response;
 mod router;
 mod service;
+mod upgrade;
+pub mod websocket;
 
 pub use blocking::blocking;
 pub use body::{Body, BodyError, BodyReader, BodySender, Closed, Incoming};
@@ -92,3 +94,8 @@ pub use router::{RouteError, RouteProblem, Router};
 pub use service::{ResponseFuture, Service, ServiceFn, service_fn};
 pub use sinew_proto::http1::Version;
 pub use sinew_proto::{FieldError, FieldLines as Headers, Fields, StatusCode};
+pub use upgrade::{Received, Upgrade, Upgraded};
+pub use websocket::{
+    BlockingWebSocket, CloseReason, ConnectError, Message, WebSocket, WebSocketClient, WebSocketError,
+    WebSocketReceiver, WebSocketRejection, WebSocketSender, WebSocketUpgrade,
+};

@@ -2,7 +2,7 @@
 
 use sinew_proto::{FieldError, StatusCode};
 
-use crate::{Body, Headers};
+use crate::{Body, Headers, Upgrade};
 
 /// A response: status, fields and body.
 ///
@@ -15,6 +15,7 @@ pub struct Response {
     body: Body,
     /// It stands for one that could not be made: no status beside it in a tuple may hide that.
     pub(crate) failed: bool,
+    upgrade: Option<Box<Upgrade>>,
 }
 
 impl Response {
@@ -41,6 +42,22 @@ impl Response {
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// A response that hands the connection to another protocol: `101 Switching Protocols` with these
+    /// fields. They name the protocol in `Upgrade`, one that the request has offered; else the client
+    /// gets `500 Internal Server Error`.
+    ///
+    /// For WebSocket there is [`WebSocketUpgrade`](crate::WebSocketUpgrade).
+    pub fn upgrade(fields: Headers, to: Upgrade) -> Self {
+        let mut response = Self::from_parts(StatusCode::SWITCHING_PROTOCOLS, fields, Body::empty());
+        response.upgrade = Some(Box::new(to));
+        response
+    }
+
+    /// Takes the switch out of a [`Response::upgrade`]: for a driver.
+    pub fn take_upgrade(&mut self) -> Option<Upgrade> {
+        self.upgrade.take().map(|upgrade| *upgrade)
     }
 
     /// Sets the status.
@@ -75,6 +92,6 @@ impl Response {
 
     /// A response from what [`into_parts`](Self::into_parts) gave.
     pub fn from_parts(status: StatusCode, headers: Headers, body: Body) -> Self {
-        Self { status, headers, body, failed: false }
+        Self { status, headers, body, failed: false, upgrade: None }
     }
 }

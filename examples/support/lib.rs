@@ -3,7 +3,7 @@
 
 use std::future::IntoFuture as _;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::num::NonZero;
 use std::sync::Arc;
 
@@ -16,6 +16,9 @@ pub struct Options {
     /// The port on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
+    /// The whole address to listen on, instead of a port of 127.0.0.1
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "port")]
+    pub listen: Option<SocketAddr>,
     /// What runs the application
     #[arg(long, value_enum, default_value_t = Runtime::Tokio)]
     pub runtime: Runtime,
@@ -41,7 +44,8 @@ pub enum Runtime {
 /// An [`io::Error`] if the port is taken or the runtime does not start.
 pub fn run(app: Router) -> io::Result<()> {
     let options = Options::parse();
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
+    let address = options.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, options.port).into());
+    let listener = TcpListener::bind(address)?;
     println!("listening on http://{} ({:?})", listener.local_addr()?, options.runtime);
     let threads = match options.threads {
         Some(threads) => threads.get(),

@@ -1,31 +1,23 @@
 //! What can go wrong: [`RecvError`] when the peer is wrong, [`SendError`] when the caller is.
 
-use crate::StatusCode;
-
-macro_rules! recv_errors {
-    ($($(#[$doc:meta])* $name:ident $status:ident $rule:literal $text:literal)*) => {
-        /// The peer broke a rule. The connection takes no further message.
-        ///
-        /// Every error has the status to answer with and the rule it broke. A client has nobody to
-        /// answer; a gateway passes its errors on as 502 or 504 (RFC 9110 §15.6). The texts are static:
-        /// nothing of the peer's bytes is in them.
-        ///
-        /// ```
-        /// use sinew_proto::{RecvError, StatusCode};
-        /// let error = RecvError::MissingHost;
-        /// assert_eq!(error.status(), StatusCode::BAD_REQUEST);
-        /// assert_eq!(error.rule(), "RFC 9112 §3.2");
-        /// ```
+/// An enum of rules that a peer can break: each with the status to answer with, the section of its
+/// standard, and a sentence.
+macro_rules! peer_errors {
+    (
+        $(#[$attribute:meta])* $enum:ident:
+        $($(#[$doc:meta])* $name:ident $status:ident $rule:literal $text:literal)*
+    ) => {
+        $(#[$attribute])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
         #[non_exhaustive]
-        pub enum RecvError {
+        pub enum $enum {
             $($(#[$doc])* #[error($text)] $name,)*
         }
 
-        impl RecvError {
+        impl $enum {
             /// The status to answer with.
-            pub const fn status(&self) -> StatusCode {
-                match self { $(Self::$name => StatusCode::$status,)* }
+            pub const fn status(&self) -> $crate::StatusCode {
+                match self { $(Self::$name => $crate::StatusCode::$status,)* }
             }
 
             /// The rule that was broken, as the section of its standard.
@@ -40,8 +32,23 @@ macro_rules! recv_errors {
         }
     };
 }
+#[cfg(feature = "websocket")]
+pub(crate) use peer_errors;
 
-recv_errors! {
+peer_errors! {
+    /// The peer broke a rule. The connection takes no further message.
+    ///
+    /// Every error has the status to answer with and the rule it broke. A client has nobody to
+    /// answer; a gateway passes its errors on as 502 or 504 (RFC 9110 §15.6). The texts are static:
+    /// nothing of the peer's bytes is in them.
+    ///
+    /// ```
+    /// use sinew_proto::{RecvError, StatusCode};
+    /// let error = RecvError::MissingHost;
+    /// assert_eq!(error.status(), StatusCode::BAD_REQUEST);
+    /// assert_eq!(error.rule(), "RFC 9112 §3.2");
+    /// ```
+    RecvError:
     /// The method is not a token, or longer than 32 bytes.
     InvalidMethod BAD_REQUEST "RFC 9112 §3.1" "the method is not a token"
     /// The target has a forbidden byte or a form that the method does not allow.

@@ -9,24 +9,22 @@ use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
-use std::io::{self, IoSlice};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sinew_app::{Body, BodyError, Request, Service};
+use sinew_app::{Body, BodyError, Request, Service, Upgraded};
 use sinew_proto::http1::{BodyLength, CloseAction, RequestHead, RequestHeadBuf, Server, server::Kind};
-use sinew_proto::{Instant, RecvError, SendQueue};
+use sinew_proto::{Instant, RecvError};
 
 use crate::exchange::{Exchange, HIGH_WATER, Progress, internal_error};
 use crate::scratch::Scratch;
-use crate::{Guard, Io, Phase, Rejected, Runtime, Serving, Timer};
+use crate::transport::Transport;
+use crate::{Guard, Io, Phase, Rejected, Runtime, Serving, upgraded};
 
 /// Rounds of a turn before other connections of the thread get theirs.
 const ROUNDS: usize = 16;
-
-/// How many slices one write takes.
-const SLICES: usize = 16;
 
 /// While a response is awaited, at most this much of what follows is taken from the socket.
 const READ_AHEAD: usize = 16 * 1024;
@@ -40,20 +38,14 @@ const LAST_CALL: Duration = Duration::from_millis(10);
 ///
 /// Made by [`Serving::connection`].
 pub struct Connection<I, R: Runtime, S> {
-    io: I,
+    transport: Transport<I, R>,
     serving: Arc<Serving<R, S>>,
     core: Server,
     peer: Option<SocketAddr>,
     guard: Guard,
-    timer: R::Timer,
-    /// What the timer is set to. Not later than the next deadline; often earlier.
-    armed: Option<Instant>,
-    /// Input that was not consumed.
-    tail: Vec<u8>,
-    output: SendQueue<Bytes>,
     exchange: Option<Box<Exchange>>,
-    end_of_input: bool,
-    write_shut: bool,
+    /// What has taken over.
+    upgraded: Option<Box<dyn Upgraded>>,
     drain: Drain,
 }
 
@@ -70,17 +62,12 @@ enum Drain {
 impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
     pub(crate) fn new(io: I, serving: Arc<Serving<R, S>>, peer: Option<SocketAddr>, guard: Guard) -> Self {
         Self {
-            io,
+            transport: Transport::new(io, &serving.runtime),
             core: Server::new(&serving.config.http1),
             peer,
             guard,
-            timer: serving.runtime.timer(),
-            armed: None,
-            tail: Vec::new(),
-            output: SendQueue::new(),
             exchange: None,
-            end_of_input: false,
-            write_shut: false,
+            upgraded: None,
             drain: Drain::No,
             serving,
         }
@@ -93,24 +80,30 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
         if phase == Phase::Aborted {
             return Poll::Ready(());
         }
+        if self.upgraded.is_some() {
+            return self.turn_upgraded(cx, scratch, phase);
+        }
         for round in 0..ROUNDS {
             if let Err(error) = self.core.handle_timeout(now) {
                 self.reject(error, scratch);
             }
-            self.poll_exchange(cx, scratch);
+            self.poll_exchange(cx, scratch, now);
             if phase == Phase::Draining && round == 0 && self.drain(cx, scratch, now).is_err() {
                 return Poll::Ready(());
             }
             self.process_tail(cx, scratch, now);
+            if self.upgraded.is_some() {
+                return self.turn_upgraded(cx, scratch, phase);
+            }
 
-            let was_high = self.output.len() >= HIGH_WATER;
+            let was_high = self.transport.output.len() >= HIGH_WATER;
             if self.flush(cx, now).is_err() {
                 return Poll::Ready(());
             }
-            if was_high && self.output.len() < HIGH_WATER {
+            if was_high && self.transport.output.len() < HIGH_WATER {
                 continue;
             }
-            if self.close(cx).is_ready() {
+            if self.transport.close(cx, self.core.close_action()).is_ready() {
                 return Poll::Ready(());
             }
             if self.wants_read(cx, now) {
@@ -120,7 +113,9 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
                     Poll::Pending => {}
                 }
             }
-            if self.poll_timer(cx).is_pending() {
+            let last_call = if let Drain::LastCall(until) = self.drain { Some(until) } else { None };
+            let due = self.core.poll_timeout().into_iter().chain(last_call).min();
+            if self.transport.poll_timer(cx, due, &self.serving.runtime).is_pending() {
                 return Poll::Pending;
             }
             // A deadline has passed since `now`.
@@ -135,7 +130,7 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
     /// longer.
     fn drain(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch, now: Instant) -> io::Result<()> {
         let waits = self.exchange.is_none()
-            && self.tail.is_empty()
+            && self.transport.tail.is_empty()
             && self.core.wants_read()
             && self.core.close_action() == CloseAction::None;
         match self.drain {
@@ -166,11 +161,11 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
 
     /// Feeds what was left over to the core.
     fn process_tail(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch, now: Instant) {
-        let mut tail = std::mem::take(&mut self.tail);
+        let mut tail = std::mem::take(&mut self.transport.tail);
         let consumed = self.process(&tail, cx, scratch, now);
         if consumed < tail.len() {
             tail.drain(..consumed);
-            self.tail = tail;
+            self.transport.tail = tail;
         }
     }
 
@@ -178,7 +173,7 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
     /// much was consumed.
     fn process(&mut self, input: &[u8], cx: &mut Context<'_>, scratch: &mut Scratch, now: Instant) -> usize {
         let mut at = 0;
-        while self.output.len() < HIGH_WATER {
+        while self.transport.output.len() < HIGH_WATER {
             let rest = &input[at..];
             let step = match self.core.advance(rest, &mut scratch.table, now) {
                 Ok(step) => step,
@@ -205,7 +200,7 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
                 }
                 // The handler is polled only now, with all that has arrived.
                 Kind::NeedInput | Kind::Paused => {
-                    if !self.poll_exchange(cx, scratch) {
+                    if !self.poll_exchange(cx, scratch, now) {
                         break;
                     }
                 }
@@ -252,14 +247,15 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
     }
 
     /// Polls handler and response body. Returns whether the exchange is over.
-    fn poll_exchange(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
+    fn poll_exchange(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch, now: Instant) -> bool {
         let Some(exchange) = &mut self.exchange else {
             return false;
         };
-        match exchange.poll(cx, &mut self.core, &mut self.output, || scratch.date()) {
+        match exchange.poll(cx, &mut self.core, &mut self.transport.output, || scratch.date()) {
             Progress::Waiting => return false,
             Progress::Complete => {}
             Progress::Broken => self.core.abort(),
+            Progress::Switched(upgrade) => self.upgraded = Some(upgrade.begin(now)),
         }
         self.exchange = None;
         true
@@ -271,63 +267,27 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
         if let Some(incoming) = self.exchange.take().and_then(|exchange| exchange.incoming) {
             incoming.end(Err(BodyError::Protocol(error)));
         }
-        let answered = self.core.fail(&error, Some(&scratch.date()), self.output.buffer());
+        let answered = self.core.fail(&error, Some(&scratch.date()), self.transport.output.buffer());
         if let Some(on_rejected) = &self.serving.config.on_rejected {
             on_rejected(&Rejected { peer: self.peer, error, answered });
         }
     }
 
-    /// Writes until nothing is left or the peer takes no more.
+    /// Writes what waits.
     fn flush(&mut self, cx: &mut Context<'_>, now: Instant) -> io::Result<()> {
-        let mut progress = false;
-        while !self.output.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let mut count = 0;
-            for (slot, slice) in slices.iter_mut().zip(self.output.slices()) {
-                *slot = IoSlice::new(slice);
-                count += 1;
-            }
-            match self.io.poll_write_vectored(cx, &slices[..count]) {
-                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(n)) => {
-                    self.output.consume(n);
-                    progress = true;
-                }
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => break,
-            }
-        }
-        self.core.written(progress, !self.output.is_empty(), now);
+        let progress = self.transport.flush(cx)?;
+        self.core.written(progress, !self.transport.output.is_empty(), now);
         Ok(())
-    }
-
-    /// Ends what the core wants ended. `Ready` when the socket can be dropped.
-    fn close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.core.close_action() {
-            CloseAction::None => Poll::Pending,
-            CloseAction::Abort => Poll::Ready(()),
-            CloseAction::AfterFlush if self.output.is_empty() => Poll::Ready(()),
-            CloseAction::AfterFlush => Poll::Pending,
-            CloseAction::Linger => {
-                if self.output.is_empty() && !self.write_shut {
-                    match ready!(self.io.poll_shutdown_write(cx)) {
-                        Ok(()) => self.write_shut = true,
-                        Err(_) => return Poll::Ready(()),
-                    }
-                }
-                Poll::Pending
-            }
-        }
     }
 
     /// Whether to read: the core wants input and somebody takes it; or a response is awaited, and
     /// reading shows whether the client is still there.
     fn wants_read(&mut self, cx: &Context<'_>, now: Instant) -> bool {
-        if self.end_of_input {
+        if self.transport.end_of_input {
             return false;
         }
         if !self.core.wants_read() {
-            return self.core.close_action() == CloseAction::None && self.tail.len() < READ_AHEAD;
+            return self.core.close_action() == CloseAction::None && self.transport.tail.len() < READ_AHEAD;
         }
         let Some(exchange) = &mut self.exchange else {
             self.core.hold_body(false, now);
@@ -355,11 +315,8 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
 
     /// One read, and the events in it.
     fn read(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch, now: Instant) -> Poll<io::Result<()>> {
-        let tail = self.tail.len();
-        let buffer = scratch.input_after(&self.tail);
-        let n = ready!(self.io.poll_read(cx, &mut buffer[tail..]))?;
+        let n = ready!(self.transport.read(cx, scratch))?;
         if n == 0 {
-            self.end_of_input = true;
             self.core.end_of_input(now);
             return Poll::Ready(Ok(()));
         }
@@ -367,34 +324,30 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
             // In time, and the last one.
             self.begin_last();
         }
+        let end = self.transport.tail.len() + n;
         let input = std::mem::take(&mut scratch.input);
-        let consumed = self.process(&input[..tail + n], cx, scratch, now);
-        self.tail.clear();
-        self.tail.extend_from_slice(&input[consumed..tail + n]);
-        if self.tail.is_empty() {
-            self.tail = Vec::new();
-        }
+        let consumed = self.process(&input[..end], cx, scratch, now);
+        self.transport.keep(&input[consumed..end]);
         scratch.input = input;
         Poll::Ready(Ok(()))
     }
 
-    /// Keeps the timer at or before the next deadline. `Ready` when it fired.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let last_call = if let Drain::LastCall(until) = self.drain { Some(until) } else { None };
-        let Some(due) = self.core.poll_timeout().into_iter().chain(last_call).min() else {
-            return Poll::Pending;
+    /// One turn of what has taken over. What is at work when the connection ends may finish that.
+    fn turn_upgraded(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch, phase: Phase) -> Poll<()> {
+        let Some(protocol) = &mut self.upgraded else {
+            return Poll::Ready(());
         };
-        loop {
-            // A timer that is set too early fires once for nothing, which is cheaper than setting
-            // it anew for every request.
-            let armed = self.armed.map_or(due, |armed| armed.min(due));
-            self.armed = Some(armed);
-            ready!(self.timer.poll_at(armed, cx));
-            self.armed = None;
-            if due <= self.serving.runtime.now() {
-                return Poll::Ready(());
+        let runtime = &self.serving.runtime;
+        if self.transport.is_connected() {
+            if phase == Phase::Draining && self.drain != Drain::Yes {
+                self.drain = Drain::Yes;
+                protocol.drain(runtime.now());
             }
+            ready!(upgraded::turn(&mut self.transport, &mut **protocol, runtime, cx, scratch));
+            self.transport.disconnect();
+            protocol.disconnected();
         }
+        upgraded::finish(&mut **protocol, runtime, cx)
     }
 }
 
@@ -404,9 +357,9 @@ impl<I: Io, R: Runtime, S: Service> Future for Connection<I, R, S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let mut scratch = Scratch::take(&this.serving.config.http1);
-        this.output.lend(&mut scratch.output);
+        this.transport.output.lend(&mut scratch.output);
         let result = this.turn(cx, &mut scratch);
-        this.output.give_back(&mut scratch.output);
+        this.transport.output.give_back(&mut scratch.output);
         scratch.give_back();
         result
     }

@@ -8,7 +8,7 @@ use core::task::{Context, Poll};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use sinew_app::{Body, Incoming, Response, ResponseFuture, StatusCode};
+use sinew_app::{Body, Incoming, Response, ResponseFuture, StatusCode, Upgrade};
 use sinew_proto::http1::{BodyMode, BodyPlan, ResponseHead, Server};
 use sinew_proto::{HttpDate, SendQueue};
 
@@ -28,7 +28,7 @@ enum Answer {
 }
 
 /// How an exchange stands after it was polled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Progress {
     /// It waits for the handler, for the response body, or for room in the output.
     Waiting,
@@ -36,6 +36,8 @@ pub(crate) enum Progress {
     Complete,
     /// The response cannot be completed: the connection has to be broken off.
     Broken,
+    /// The response is written, and another protocol takes over.
+    Switched(Upgrade),
 }
 
 impl Exchange {
@@ -86,13 +88,15 @@ pub(crate) fn internal_error() -> Response {
 
 /// Writes the head, and the body if it is there already. `Ok` is a body still to be sent.
 fn begin(
-    response: Response,
+    mut response: Response,
     core: &mut Server,
     output: &mut SendQueue<Bytes>,
     date: HttpDate,
 ) -> Result<Body, Progress> {
+    let upgrade = response.take_upgrade();
     let (status, fields, body) = response.into_parts();
     let plan = match body.exact_len() {
+        _ if upgrade.is_some() => BodyPlan::Upgrade,
         Some(0) => BodyPlan::Empty,
         Some(length) => BodyPlan::Length(length),
         None => BodyPlan::Streamed,
@@ -107,8 +111,10 @@ fn begin(
         let plan = BodyPlan::Length(body.exact_len().unwrap_or(0));
         (core.respond(&head, plan, output.buffer()).map_err(|_| Progress::Broken)?, body)
     };
-    if mode == BodyMode::None {
-        return Err(Progress::Complete);
+    match (mode, upgrade) {
+        (BodyMode::Upgraded, Some(upgrade)) => return Err(Progress::Switched(upgrade)),
+        (BodyMode::None, _) => return Err(Progress::Complete),
+        _ => {}
     }
     match body.into_full() {
         Ok(bytes) => Err(if push(bytes, true, core, output) { Progress::Complete } else { Progress::Broken }),

@@ -10,14 +10,17 @@
 //! | `io` | the traits an adapter implements |
 //! | `serving` | what all connections of a server share |
 //! | `connection` | the driver: one turn of one connection |
+//! | `client` | the driver of a WebSocket that was asked for |
 //! | `exchange` | one request on its way to its response |
 //! | `jobs` | a bound on blocking work |
-//! | `output` | bytes that wait to be sent |
+//! | `transport` | a socket with what waits on both sides of it, and its timer |
+//! | `upgraded` | the driver of what took over after HTTP |
 //! | `scratch` | the buffers of a thread, lent to the connection that is polled |
 //! | `shutdown` | the signal to drain, and the count of those who have to |
 #![forbid(unsafe_code)]
 
 mod accept;
+mod client;
 mod connection;
 mod exchange;
 mod io;
@@ -25,8 +28,11 @@ mod jobs;
 mod scratch;
 mod serving;
 mod shutdown;
+mod transport;
+mod upgraded;
 
 pub use accept::{Backoff, concerns_one_connection};
+pub use client::{ClientConnection, connect_websocket};
 pub use connection::Connection;
 pub use io::{Io, Job, Runtime, Timer};
 pub use jobs::JobLimit;

@@ -132,7 +132,7 @@ impl<S: Sync, T: FromRequest<S>> FromRequest<S> for Result<T, T::Rejection> {
 }
 
 /// A rejection that tells the client what its `Display` says.
-fn reject(status: StatusCode, error: &impl std::fmt::Display) -> Response {
+pub(crate) fn reject(status: StatusCode, error: &impl std::fmt::Display) -> Response {
     text(status, error.to_string())
 }
 

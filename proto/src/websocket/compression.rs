@@ -30,16 +30,20 @@ const KEEP: usize = 16 * 1024;
 
 impl Compression {
     pub(super) fn new(terms: &DeflateParams, client: bool) -> Self {
-        let server =
-            Terms { window_bits: terms.server_max_window_bits, takeover: !terms.server_no_context_takeover };
-        let other =
-            Terms { window_bits: terms.client_max_window_bits, takeover: !terms.client_no_context_takeover };
+        let server = Terms {
+            window_bits: terms.server_max_window_bits(),
+            takeover: !terms.server_no_context_takeover(),
+        };
+        let other = Terms {
+            window_bits: terms.client_max_window_bits(),
+            takeover: !terms.client_no_context_takeover(),
+        };
         let (incoming, outgoing) = if client { (server, other) } else { (other, server) };
         Self {
             incoming,
             outgoing,
-            level: terms.level,
-            threshold: terms.threshold,
+            level: terms.level(),
+            threshold: terms.threshold(),
             inflater: None,
             deflater: None,
             inflated: Vec::new(),

@@ -13,7 +13,7 @@ use core::time::Duration;
 /// ```
 ///
 /// Deadlines are kept in whole milliseconds, at most about 49 days; a deadline of zero is off.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Most payload bytes of a message, after decompression. Stops messages without end; over it:
     /// [`MessageTooLarge`](super::ProtocolError::MessageTooLarge), close code 1009. Without

@@ -2,8 +2,11 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `handshake` | the opening handshake, server and client |
-//! | `extensions` | the syntax of `Sec-WebSocket-Extensions`, and the terms of permessage-deflate |
+//! | `server_handshake`, `client_handshake` | the opening handshake |
+//! | `handshake` | what both have in common: the key, the errors |
+//! | `origin` | which page asks |
+//! | `extensions` | the syntax of `Sec-WebSocket-Extensions` |
+//! | `terms` | the terms of permessage-deflate (feature `deflate`) |
 //! | `connection` | [`Connection`]: its receiving half, the deadlines, the end |
 //! | `send` | its sending half |
 //! | `frame` | headers and masks |
@@ -14,6 +17,7 @@
 //! | `deflate` | compression and decompression (feature `deflate`) |
 //! | `close`, `config`, `error` | what callers see |
 
+mod client_handshake;
 mod close;
 #[cfg(feature = "deflate")]
 mod compression;
@@ -27,14 +31,22 @@ mod extensions;
 mod frame;
 mod handshake;
 mod message;
+mod origin;
 mod send;
+mod server_handshake;
+#[cfg(feature = "deflate")]
+mod terms;
 mod utf8;
 
+pub use client_handshake::ClientHandshake;
 pub use close::{CloseCode, CloseFrame};
 pub use config::Config;
 pub use connection::{Connection, Event};
 pub use error::{ProtocolError, SendError};
-#[cfg(feature = "deflate")]
-pub use extensions::DeflateParams;
+pub use handshake::{HandshakeError, Negotiated, TermsError};
 pub use message::MessageKind;
+pub use origin::Origin;
 pub use send::{Fragment, Message};
+pub use server_handshake::ServerHandshake;
+#[cfg(feature = "deflate")]
+pub use terms::{DeflateConfig, DeflateParams, InvalidWindowBits, WindowBits};

@@ -1,0 +1,261 @@
+//! The socket that a handler holds, whole or in halves, to await or to block on.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use sinew_proto::websocket::CloseCode;
+
+use super::session::Shared;
+use super::{CloseReason, Message, WebSocketError};
+use crate::blocking::block_on;
+
+/// A WebSocket connection.
+///
+/// Pings are answered, and sent, without its help. When it is dropped, with both
+/// [halves](Self::split) if it was split, the connection is closed with code 1000; in a panic with
+/// 1011.
+#[derive(Debug)]
+pub struct WebSocket {
+    sender: WebSocketSender,
+    receiver: WebSocketReceiver,
+}
+
+/// The half that sends. It can be cloned, for several tasks; messages are never mixed.
+#[derive(Debug)]
+pub struct WebSocketSender {
+    shared: Arc<Shared>,
+}
+
+/// The half that receives.
+#[derive(Debug)]
+pub struct WebSocketReceiver {
+    shared: Arc<Shared>,
+    protocol: Option<ByteString>,
+}
+
+impl WebSocket {
+    pub(super) fn new(shared: Arc<Shared>, protocol: Option<ByteString>) -> Self {
+        Self {
+            sender: WebSocketSender { shared: shared.clone() },
+            receiver: WebSocketReceiver { shared, protocol },
+        }
+    }
+
+    /// The next message; `None` when the connection has ended with close frames. Nothing is lost if
+    /// this future is dropped before it is ready.
+    ///
+    /// # Errors
+    /// [`WebSocketError`] if it has ended in another way; after that `None`.
+    pub async fn recv(&mut self) -> Result<Option<Message>, WebSocketError> {
+        self.receiver.recv().await
+    }
+
+    /// Sends a message. It is written when the handler waits for something, together with what else
+    /// was sent until then. Waits while more than [`send_buffer`](crate::WebSocketUpgrade::send_buffer)
+    /// bytes are on their way: a peer that does not read stops its sender. Nothing is sent if this
+    /// future is dropped before it is ready.
+    ///
+    /// # Errors
+    /// [`WebSocketError`] if the connection is closing, or has ended.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), WebSocketError> {
+        self.sender.send(message).await
+    }
+
+    /// Waits until everything that was sent is written to the socket.
+    ///
+    /// # Errors
+    /// [`WebSocketError`] if the connection has ended in another way than by close frames.
+    pub async fn flush(&self) -> Result<(), WebSocketError> {
+        self.sender.flush().await
+    }
+
+    /// Closes, after what was sent before. Nothing can be sent any more; what the peer still sends can
+    /// be [received](Self::recv), up to its own close frame.
+    ///
+    /// # Errors
+    /// [`WebSocketError`] if the connection is closing already, the code may not be sent (see
+    /// [`CloseCode::is_sendable`]), or the reason is longer than 123 bytes.
+    pub fn close(&self, code: CloseCode, reason: impl Into<String>) -> Result<(), WebSocketError> {
+        self.sender.close(code, reason)
+    }
+
+    /// Why the peer has closed. `None` if it has not, or told no reason.
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.receiver.close_reason()
+    }
+
+    /// The subprotocol that was agreed.
+    pub fn protocol(&self) -> Option<&str> {
+        self.receiver.protocol()
+    }
+
+    /// Two halves, for two tasks or threads.
+    pub fn split(self) -> (WebSocketSender, WebSocketReceiver) {
+        (self.sender, self.receiver)
+    }
+
+    /// To close it even if the socket is gone by then, without holding it open.
+    pub(super) fn close_handle(&self) -> CloseHandle {
+        CloseHandle(self.sender.shared.clone())
+    }
+
+    /// The same socket with calls that block their thread: for `blocking` handlers.
+    pub fn into_blocking(self) -> BlockingWebSocket {
+        BlockingWebSocket { sender: self.sender, receiver: self.receiver }
+    }
+}
+
+/// See [`WebSocket::close_handle`].
+pub(super) struct CloseHandle(Arc<Shared>);
+
+impl CloseHandle {
+    pub(super) fn close(&self, code: CloseCode, reason: &str) {
+        self.0.close_with(CloseReason { code, reason: reason.into() });
+    }
+}
+
+impl WebSocketSender {
+    /// See [`WebSocket::send`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), WebSocketError> {
+        let message = message.into();
+        poll_fn(|cx| self.shared.poll_send(&message, cx)).await
+    }
+
+    /// The same from a thread that may block.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn blocking_send(&self, message: impl Into<Message>) -> Result<(), WebSocketError> {
+        block_on(self.send(message))
+    }
+
+    /// See [`WebSocket::flush`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn flush(&self) -> Result<(), WebSocketError> {
+        poll_fn(|cx| self.shared.poll_flush(cx)).await
+    }
+
+    /// See [`WebSocket::close`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn close(&self, code: CloseCode, reason: impl Into<String>) -> Result<(), WebSocketError> {
+        self.shared.close(CloseReason { code, reason: reason.into() })
+    }
+
+    /// Whether messages can still be sent: no side has closed, and the connection is there.
+    pub fn is_open(&self) -> bool {
+        self.shared.is_open()
+    }
+}
+
+impl Clone for WebSocketSender {
+    fn clone(&self) -> Self {
+        self.shared.add_sender();
+        Self { shared: self.shared.clone() }
+    }
+}
+
+impl Drop for WebSocketSender {
+    fn drop(&mut self) {
+        self.shared.drop_sender();
+    }
+}
+
+impl WebSocketReceiver {
+    /// See [`WebSocket::recv`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn recv(&mut self) -> Result<Option<Message>, WebSocketError> {
+        poll_fn(|cx| self.shared.poll_recv(cx)).await
+    }
+
+    /// The same from a thread that may block.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn blocking_recv(&mut self) -> Result<Option<Message>, WebSocketError> {
+        block_on(self.recv())
+    }
+
+    /// See [`WebSocket::close_reason`].
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.shared.peer_close()
+    }
+
+    /// The subprotocol that was agreed.
+    pub fn protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
+    }
+}
+
+impl Drop for WebSocketReceiver {
+    fn drop(&mut self) {
+        self.shared.drop_receiver();
+    }
+}
+
+/// A [`WebSocket`] for threads that may block.
+#[derive(Debug)]
+pub struct BlockingWebSocket {
+    sender: WebSocketSender,
+    receiver: WebSocketReceiver,
+}
+
+impl BlockingWebSocket {
+    /// Waits for the next message. See [`WebSocket::recv`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn recv(&mut self) -> Result<Option<Message>, WebSocketError> {
+        self.receiver.blocking_recv()
+    }
+
+    /// Sends a message; waits while too much is on its way. See [`WebSocket::send`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn send(&self, message: impl Into<Message>) -> Result<(), WebSocketError> {
+        self.sender.blocking_send(message)
+    }
+
+    /// Waits until everything is written. See [`WebSocket::flush`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn flush(&self) -> Result<(), WebSocketError> {
+        block_on(self.sender.flush())
+    }
+
+    /// Closes. See [`WebSocket::close`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn close(&self, code: CloseCode, reason: impl Into<String>) -> Result<(), WebSocketError> {
+        self.sender.close(code, reason)
+    }
+
+    /// See [`WebSocket::close_reason`].
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.receiver.close_reason()
+    }
+
+    /// The subprotocol that was agreed.
+    pub fn protocol(&self) -> Option<&str> {
+        self.receiver.protocol()
+    }
+
+    /// Two halves, for two threads: see
+    /// [`blocking_send`](WebSocketSender::blocking_send) and
+    /// [`blocking_recv`](WebSocketReceiver::blocking_recv).
+    pub fn split(self) -> (WebSocketSender, WebSocketReceiver) {
+        (self.sender, self.receiver)
+    }
+}

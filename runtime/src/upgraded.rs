@@ -1,0 +1,104 @@
+//! The driver of a connection after HTTP: it turns whatever protocol took over.
+
+use core::task::{Context, Poll};
+use std::mem;
+
+use sinew_app::{Received, Upgraded};
+use sinew_proto::Instant;
+
+use crate::scratch::Scratch;
+use crate::transport::Transport;
+use crate::{Io, Runtime};
+
+/// Rounds of a turn before other connections of the thread get theirs.
+const ROUNDS: usize = 16;
+
+/// One turn. `Ready` when the socket can be dropped.
+///
+/// Reading comes first, so that a turn which was woken by input gives all of it to the application in
+/// one go, and writes all of its answers in one go.
+pub(crate) fn turn<I: Io, R: Runtime>(
+    transport: &mut Transport<I, R>,
+    protocol: &mut dyn Upgraded,
+    runtime: &R,
+    cx: &mut Context<'_>,
+    scratch: &mut Scratch,
+) -> Poll<()> {
+    let mut now = runtime.now();
+    // The application is polled once at least: it may have been woken.
+    let mut more = true;
+    for _ in 0..ROUNDS {
+        protocol.handle_timeout(now);
+        let mut fresh = 0;
+        if !transport.end_of_input && protocol.wants_read(now) {
+            match transport.read(cx, scratch) {
+                Poll::Ready(Ok(0)) => {
+                    protocol.end_of_input();
+                    more = true;
+                }
+                Poll::Ready(Ok(n)) => {
+                    fresh = n;
+                    more = true;
+                }
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Pending => {}
+            }
+        }
+        if more {
+            feed(transport, protocol, cx, scratch, fresh, now);
+            let Ok(progress) = transport.flush(cx) else {
+                return Poll::Ready(());
+            };
+            more = protocol.written(progress, transport.output.len(), now);
+            if transport.close(cx, protocol.close_action()).is_ready() {
+                return Poll::Ready(());
+            }
+            if fresh > 0 || more {
+                continue;
+            }
+        }
+        if transport.poll_timer(cx, protocol.poll_timeout(), runtime).is_pending() {
+            return Poll::Pending;
+        }
+        now = runtime.now();
+        more = true;
+    }
+    // There is more to do; others first.
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// Gives the protocol what was left over, and `fresh` bytes that were read behind it.
+fn feed<I: Io, R: Runtime>(
+    transport: &mut Transport<I, R>,
+    protocol: &mut dyn Upgraded,
+    cx: &mut Context<'_>,
+    scratch: &mut Scratch,
+    fresh: usize,
+    now: Instant,
+) {
+    let end = transport.tail.len() + fresh;
+    let output = &mut transport.output;
+    if fresh == 0 {
+        let mut tail = mem::take(&mut transport.tail);
+        let consumed = protocol.poll(cx, Received { buffer: &mut tail, start: 0, end }, output, now);
+        tail.drain(..consumed);
+        if !tail.is_empty() {
+            transport.tail = tail;
+        }
+    } else {
+        let mut buffer = mem::take(&mut scratch.input);
+        let consumed = protocol.poll(cx, Received { buffer: &mut buffer, start: 0, end }, output, now);
+        transport.keep(&buffer[consumed..end]);
+        scratch.input = buffer;
+    }
+}
+
+/// The socket is gone; whoever is at work may finish that. `Ready` when nobody is.
+pub(crate) fn finish(protocol: &mut dyn Upgraded, runtime: &impl Runtime, cx: &mut Context<'_>) -> Poll<()> {
+    let mut nothing = Vec::new();
+    let mut output = sinew_proto::SendQueue::new();
+    let input = Received { buffer: &mut nothing, start: 0, end: 0 };
+    protocol.poll(cx, input, &mut output, runtime.now());
+    if protocol.is_finished() { Poll::Ready(()) } else { Poll::Pending }
+}
