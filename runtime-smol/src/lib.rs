@@ -19,10 +19,12 @@
 //! Everything an application needs is here: what [`sinew_app`] offers is re-exported.
 #![forbid(unsafe_code)]
 
+mod client;
 mod runtime;
 mod serve;
 mod stream;
 
+pub use client::{connect_websocket, connect_websocket_over};
 pub use runtime::{SmolRuntime, SmolTimer};
 pub use serve::{Listener, Serve, SmolServing, serve};
 pub use sinew_app::*;

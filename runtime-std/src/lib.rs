@@ -23,10 +23,12 @@
 //! | `pool` | threads for what blocks |
 //! | `runtime` | all that, as the driver wants it |
 //! | `serve` | accepting connections, and ending |
+//! | `client` | asking a server for a WebSocket |
 //!
 //! Everything an application needs is here: what [`sinew_app`] offers is re-exported.
 #![forbid(unsafe_code)]
 
+mod client;
 mod pool;
 mod reactor;
 #[cfg(test)]
@@ -37,6 +39,7 @@ mod socket;
 mod source;
 mod timers;
 
+pub use client::{connect_websocket, connect_websocket_over};
 pub use runtime::{StdRuntime, StdTimer};
 pub use serve::{Serve, serve};
 pub use sinew_app::*;

@@ -14,10 +14,12 @@
 //! Everything an application needs is here: what [`sinew_app`] offers is re-exported.
 #![forbid(unsafe_code)]
 
+mod client;
 mod runtime;
 mod serve;
 mod stream;
 
+pub use client::{connect_websocket, connect_websocket_over};
 pub use runtime::{TokioRuntime, TokioTimer};
 pub use serve::{Serve, serve};
 pub use sinew_app::*;

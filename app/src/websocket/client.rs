@@ -14,8 +14,9 @@ use sinew_proto::websocket::{ClientHandshake, Config, Connection, HandshakeError
 use sinew_proto::{FieldError, FieldTable, Instant, RecvError, SendQueue, StatusCode};
 
 use super::session::{Session, Shared};
-use super::{SEND_BUFFER, Terms, WebSocket};
+use super::{BlockingWebSocket, SEND_BUFFER, Terms, WebSocket};
 use crate::Headers;
+use crate::blocking::block_on;
 use crate::upgrade::{Received, Upgraded};
 
 /// Fills a buffer with random bytes of the kind that keys are made of.
@@ -32,6 +33,7 @@ pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;
 pub struct WebSocketClient {
     host: String,
     port: u16,
+    secure: bool,
     target: String,
     fields: Headers,
     protocols: Vec<String>,
@@ -53,11 +55,11 @@ impl WebSocketClient {
     /// [`InvalidUrl`] if it is none of a WebSocket; a fragment is not allowed in one.
     pub fn new(url: &str) -> Result<Self, InvalidUrl> {
         let (scheme, rest) = url.split_once("://").ok_or(InvalidUrl)?;
-        let default_port = match scheme {
-            _ if scheme.eq_ignore_ascii_case("ws") => 80,
-            _ if scheme.eq_ignore_ascii_case("wss") => 443,
-            _ => return Err(InvalidUrl),
-        };
+        let secure = scheme.eq_ignore_ascii_case("wss");
+        if !secure && !scheme.eq_ignore_ascii_case("ws") {
+            return Err(InvalidUrl);
+        }
+        let default_port = if secure { 443 } else { 80 };
         let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let visible = target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
         if !visible || authority.is_empty() || authority.contains('@') {
@@ -76,6 +78,7 @@ impl WebSocketClient {
         Ok(Self {
             host,
             port,
+            secure,
             target,
             fields,
             protocols: Vec::new(),
@@ -94,6 +97,11 @@ impl WebSocketClient {
     /// The port to connect to.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Whether it is a `wss` URL: the stream has to be encrypted.
+    pub fn is_secure(&self) -> bool {
+        self.secure
     }
 
     /// Sets a field of the request, `Origin` or `Authorization` for example.
@@ -234,6 +242,16 @@ enum Outcome {
 
 fn lock(outcome: &Mutex<Outcome>) -> MutexGuard<'_, Outcome> {
     outcome.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl WebSocketConnect {
+    /// Waits for it on a thread that may block.
+    ///
+    /// # Errors
+    /// [`ConnectError`] if there is no WebSocket.
+    pub fn wait(self) -> Result<BlockingWebSocket, ConnectError> {
+        block_on(self).map(WebSocket::into_blocking)
+    }
 }
 
 impl Future for WebSocketConnect {

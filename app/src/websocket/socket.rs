@@ -252,6 +252,11 @@ impl BlockingWebSocket {
         self.receiver.protocol()
     }
 
+    /// The same socket with calls to await.
+    pub fn into_async(self) -> WebSocket {
+        WebSocket { sender: self.sender, receiver: self.receiver }
+    }
+
     /// Two halves, for two threads: see
     /// [`blocking_send`](WebSocketSender::blocking_send) and
     /// [`blocking_recv`](WebSocketReceiver::blocking_recv).
