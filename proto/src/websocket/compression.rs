@@ -58,7 +58,7 @@ impl Compression {
         self.inflated.clear();
         inflater.push(piece, &mut self.inflated, limit).map_err(protocol_error)?;
         if last {
-            inflater.finish(&mut self.inflated, limit).map_err(protocol_error)?;
+            inflater.finish().map_err(protocol_error)?;
         }
         Ok(&self.inflated)
     }
@@ -86,7 +86,11 @@ impl Compression {
         let deflater =
             self.deflater.get_or_insert_with(|| Deflater::new(terms.window_bits, terms.takeover, level));
         self.deflated.clear();
-        deflater.message(payload, &mut self.deflated);
+        if deflater.message(payload, &mut self.deflated).is_err() {
+            // A new one begins with an empty window, to which it refers.
+            self.deflater = None;
+            return None;
+        }
         Some(&self.deflated)
     }
 
@@ -108,6 +112,6 @@ fn keep_small(buffer: &mut Vec<u8>) {
 fn protocol_error(error: InflateError) -> ProtocolError {
     match error {
         InflateError::TooLarge => ProtocolError::MessageTooLarge,
-        InflateError::Invalid => ProtocolError::InvalidCompression,
+        InflateError::Corrupt | InflateError::Incomplete => ProtocolError::InvalidCompression,
     }
 }

@@ -15,6 +15,7 @@
 //! | `deadline` | the timers |
 //! | `compression` | when messages are compressed (feature `deflate`) |
 //! | `deflate` | compression and decompression (feature `deflate`) |
+//! | `deflate_probe` | the same in reach of tests |
 //! | `close`, `config`, `error` | what callers see |
 
 mod client_handshake;
@@ -26,6 +27,9 @@ mod connection;
 mod deadline;
 #[cfg(feature = "deflate")]
 mod deflate;
+#[cfg(all(feature = "deflate", feature = "count-work"))]
+#[doc(hidden)]
+pub mod deflate_probe;
 mod error;
 mod extensions;
 mod frame;
