@@ -5,6 +5,7 @@
 //! process drops out.
 #![forbid(unsafe_code)]
 
+mod websocket;
 mod workloads;
 
 use std::process::{Command, ExitCode};

@@ -3,6 +3,8 @@
 
 use std::hint::black_box;
 
+use crate::websocket;
+
 use sinew_proto::http1::{
     BodyPlan, RequestHead, ResponseHead, Server,
     server::{Event, Kind},
@@ -20,6 +22,10 @@ pub(crate) const WORKLOADS: &[(&str, Workload)] = &[
     ("exchange/browser", |n| exchange(BROWSER, n)),
     ("exchange/two lines", |n| exchange(TWO_LINES, n)),
     ("chunked/64 of 1 KiB", chunked),
+    ("websocket core/32 of 64 B", |n| websocket::core(64, n)),
+    ("websocket core/32 of 1 KiB", |n| websocket::core(1024, n)),
+    ("websocket echo/32 of 64 B", |n| websocket::driver(64, n)),
+    ("websocket echo/32 of 1 KiB", |n| websocket::driver(1024, n)),
 ];
 
 const TWO_LINES: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: localhost:8080\r\n\r\n";

@@ -1,7 +1,5 @@
 //! Frames on the wire (RFC 6455 §5.2): headers and masks.
 
-use alloc::vec::Vec;
-
 use super::ProtocolError;
 
 /// What a frame carries.
@@ -39,6 +37,12 @@ impl Opcode {
         }
     }
 
+    /// The first byte of a frame.
+    #[inline]
+    pub(super) const fn first_byte(self, fin: bool, compressed: bool) -> u8 {
+        self.bits() | if fin { FIN } else { 0 } | if compressed { COMPRESSED } else { 0 }
+    }
+
     pub(super) const fn is_control(self) -> bool {
         self.bits() >= 8
     }
@@ -51,6 +55,13 @@ const FIN: u8 = 0x80;
 const COMPRESSED: u8 = 0x40;
 const RESERVED: u8 = 0x30;
 const MASKED: u8 = 0x80;
+
+/// The first byte of a message in one frame.
+const TEXT: u8 = FIN | 1;
+const BINARY: u8 = FIN | 2;
+
+/// The largest length that stands in the second byte itself.
+const SHORT_MASKED: u8 = MASKED + 125;
 
 /// A length in the next two bytes, or in the next eight.
 const LEN_16: u8 = 0x7e;
@@ -143,6 +154,30 @@ impl Header {
     }
 }
 
+/// A whole message to a server, of at most 125 bytes: by far the most frequent frame.
+#[derive(Clone, Copy)]
+pub(super) struct Short {
+    pub(super) text: bool,
+    pub(super) len: usize,
+    pub(super) mask: Mask,
+}
+
+impl Short {
+    /// How many bytes its header takes.
+    pub(super) const HEADER: usize = 6;
+
+    /// The frame that `input` begins with, if it is one of these and all of it is there. Anything else
+    /// is for [`Header::parse`].
+    #[inline]
+    pub(super) fn parse(input: &[u8]) -> Option<Self> {
+        let [first @ (TEXT | BINARY), second @ MASKED..=SHORT_MASKED, a, b, c, d, rest @ ..] = input else {
+            return None;
+        };
+        let len = usize::from(second & !MASKED);
+        (len <= rest.len()).then_some(Self { text: *first == TEXT, len, mask: Mask([*a, *b, *c, *d]) })
+    }
+}
+
 /// The bytes before a payload that is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HeaderBytes {
@@ -153,7 +188,7 @@ pub(super) struct HeaderBytes {
 impl HeaderBytes {
     #[inline]
     pub(super) fn new(opcode: Opcode, fin: bool, compressed: bool, len: u64, mask: Option<Mask>) -> Self {
-        let first = opcode.bits() | if fin { FIN } else { 0 } | if compressed { COMPRESSED } else { 0 };
+        let first = opcode.first_byte(fin, compressed);
         let masked = if mask.is_some() { MASKED } else { 0 };
         let mut bytes = [0; 14];
         let [.., high, low] = len.to_be_bytes();
@@ -184,15 +219,6 @@ impl HeaderBytes {
     pub(super) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
-
-    /// The most frequent header has two bytes: a copy of fixed size.
-    #[inline]
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        match self {
-            Self { bytes: [first, second, ..], len: 2 } => out.extend_from_slice(&[*first, *second]),
-            header => out.extend_from_slice(header.as_bytes()),
-        }
-    }
 }
 
 /// `header` with `bytes` at `at`.
@@ -218,19 +244,25 @@ impl Mask {
             return;
         }
         let [a, b, c, d] = self.0;
-        let key = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-        let mut words = bytes.chunks_exact_mut(8);
+        // Blocks of a size that becomes vector instructions, then whole keys, then what is left.
+        let mut blocks = bytes.chunks_exact_mut(16);
+        for block in &mut blocks {
+            xor(block, [a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d]);
+        }
+        let mut words = blocks.into_remainder().chunks_exact_mut(4);
         for word in &mut words {
-            if let Ok(word) = <&mut [u8; 8]>::try_from(word) {
-                *word = (u64::from_ne_bytes(*word) ^ key).to_ne_bytes();
-            }
+            xor(word, self.0);
         }
         let rest = words.into_remainder();
-        let turn = rest.len() & 3;
-        for (byte, key) in rest.iter_mut().zip([a, b, c, d, a, b, c]) {
-            *byte ^= key;
-        }
-        self.0.rotate_left(turn);
+        xor(rest, self.0);
+        self.0.rotate_left(rest.len());
+    }
+}
+
+#[inline]
+fn xor<const N: usize>(bytes: &mut [u8], key: [u8; N]) {
+    for (byte, key) in bytes.iter_mut().zip(key) {
+        *byte ^= key;
     }
 }
 

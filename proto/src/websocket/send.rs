@@ -138,10 +138,21 @@ impl Sending {
     /// Writes one frame.
     #[inline]
     fn frame(&mut self, opcode: Opcode, compressed: bool, payload: &[u8], out: &mut Vec<u8>) {
+        match u8::try_from(payload.len()) {
+            // By far the most frequent one: a short frame of a server.
+            Ok(len @ 0..=125) if self.masks.is_none() => {
+                out.extend_from_slice(&[opcode.first_byte(true, compressed), len]);
+                out.extend_from_slice(payload);
+            }
+            _ => self.any_frame(opcode, compressed, payload, out),
+        }
+    }
+
+    fn any_frame(&mut self, opcode: Opcode, compressed: bool, payload: &[u8], out: &mut Vec<u8>) {
         let mask = self.mask();
         let header = HeaderBytes::new(opcode, true, compressed, payload.len() as u64, mask);
         out.reserve(payload.len().saturating_add(14));
-        header.write(out);
+        out.extend_from_slice(header.as_bytes());
         let at = out.len();
         out.extend_from_slice(payload);
         if let Some(mut mask) = mask {
