@@ -5,6 +5,7 @@
 //! is written at the end of the turn. Other tasks and threads get their messages from a queue that the
 //! driver fills, a bounded number of bytes ahead.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +13,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use sinew_proto::http1::CloseAction;
 use sinew_proto::websocket::{CloseCode, Connection, Event, MessageKind, ProtocolError};
 use sinew_proto::{Instant, SendQueue};
@@ -29,6 +30,10 @@ const MESSAGE_COST: usize = 64;
 
 /// While more than this waits to be written, of several pings only the last is answered.
 const PONG_LIMIT: usize = 16 * 1024;
+
+/// How much a receiver takes at a time, if it is there.
+const BATCH: usize = 32;
+const BATCH_BYTES: usize = 16 * 1024;
 
 pub(super) type Handler = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -54,6 +59,7 @@ pub(super) struct State {
     /// Messages that were read and not asked for.
     ready: VecDeque<Message>,
     ready_bytes: usize,
+    small: SmallPayloads,
     end_of_input: bool,
     /// Nothing more comes.
     over: bool,
@@ -85,6 +91,7 @@ impl Shared {
             in_turn: false,
             ready: VecDeque::new(),
             ready_bytes: 0,
+            small: SmallPayloads::default(),
             end_of_input: false,
             over: false,
             peer_close: None,
@@ -103,21 +110,28 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next message. `None` at the end.
-    pub(super) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Result<Option<Message>, WebSocketError>> {
+    /// The next message; more of them, if they are there, go to `taken`. `None` at the end.
+    pub(super) fn poll_recv(
+        &self,
+        taken: &mut VecDeque<Message>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Option<Message>, WebSocketError>> {
         let mut state = self.lock();
+        if state.ready.is_empty() && state.start < state.end {
+            let first = state.next_message();
+            if first.is_some() {
+                state.take_batch(taken);
+                return Poll::Ready(Ok(first));
+            }
+        }
         if let Some(message) = state.ready.pop_front() {
+            mem::swap(&mut state.ready, taken);
             let was_full = state.is_full();
-            state.ready_bytes -= message.len() + MESSAGE_COST;
-            let driver = if was_full && !state.is_full() { state.driver_to_wake() } else { None };
+            state.ready_bytes = 0;
+            let driver = if was_full { state.driver_to_wake() } else { None };
             drop(state);
             wake(driver);
             return Poll::Ready(Ok(Some(message)));
-        }
-        if state.start < state.end {
-            if let Some(message) = state.next_message() {
-                return Poll::Ready(Ok(Some(message)));
-            }
         }
         if state.over {
             let error = if state.error_told { None } else { state.error };
@@ -225,7 +239,11 @@ impl State {
             self.start += step.consumed;
             match step.event {
                 Event::Text(text) => return Some(Message::Text(text.into_owned().into())),
-                Event::Binary(bytes) => return Some(Message::Binary(bytes.into_owned().into())),
+                Event::Binary(Cow::Owned(bytes)) => return Some(Message::Binary(bytes.into())),
+                Event::Binary(Cow::Borrowed(bytes)) => {
+                    let others = self.end - self.start > bytes.len();
+                    return Some(Message::Binary(self.small.copy(bytes, others)));
+                }
                 Event::Ping(_) => {
                     if self.output.len() + self.unsent < PONG_LIMIT {
                         self.core.write_control(self.now, self.output.buffer());
@@ -240,6 +258,18 @@ impl State {
                     return None;
                 }
             }
+        }
+    }
+
+    /// Takes what follows in the input, a few messages with one lock.
+    fn take_batch(&mut self, taken: &mut VecDeque<Message>) {
+        let mut bytes = 0;
+        while self.start < self.end && taken.len() < BATCH && bytes < BATCH_BYTES {
+            let Some(message) = self.next_message() else {
+                break;
+            };
+            bytes += message.len();
+            taken.push_back(message);
         }
     }
 
@@ -328,6 +358,29 @@ impl State {
     }
 }
 
+/// Payloads of messages that came together, in memory that they share.
+#[derive(Default)]
+struct SmallPayloads(BytesMut);
+
+impl SmallPayloads {
+    /// A message that is kept keeps as much memory from being freed.
+    const CHUNK: usize = 4 * 1024;
+    const LARGEST: usize = 512;
+
+    /// A copy of a payload. Unless `others` come with it, or if it is large, it gets its own memory.
+    #[inline]
+    fn copy(&mut self, payload: &[u8], others: bool) -> Bytes {
+        if !others || payload.len() > Self::LARGEST {
+            return Bytes::copy_from_slice(payload);
+        }
+        if self.0.capacity() < payload.len() {
+            self.0 = BytesMut::with_capacity(Self::CHUNK);
+        }
+        self.0.extend_from_slice(payload);
+        self.0.split().freeze()
+    }
+}
+
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
@@ -409,6 +462,7 @@ impl Upgraded for Session {
             }
             state.unsent = output.len();
             mem::swap(&mut state.input, input.buffer);
+            state.small = SmallPayloads::default();
             state.in_turn = false;
             mem::replace(&mut state.start, 0) - input.start
         });

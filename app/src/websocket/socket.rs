@@ -1,7 +1,9 @@
 //! The socket that a handler holds, whole or in halves, to await or to block on.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytestring::ByteString;
 use sinew_proto::websocket::CloseCode;
@@ -31,6 +33,8 @@ pub struct WebSocketSender {
 #[derive(Debug)]
 pub struct WebSocketReceiver {
     shared: Arc<Shared>,
+    /// Messages that were taken together with one that was asked for.
+    taken: VecDeque<Message>,
     protocol: Option<ByteString>,
 }
 
@@ -38,7 +42,7 @@ impl WebSocket {
     pub(super) fn new(shared: Arc<Shared>, protocol: Option<ByteString>) -> Self {
         Self {
             sender: WebSocketSender { shared: shared.clone() },
-            receiver: WebSocketReceiver { shared, protocol },
+            receiver: WebSocketReceiver { shared, taken: VecDeque::new(), protocol },
         }
     }
 
@@ -47,8 +51,9 @@ impl WebSocket {
     ///
     /// # Errors
     /// [`WebSocketError`] if it has ended in another way; after that `None`.
-    pub async fn recv(&mut self) -> Result<Option<Message>, WebSocketError> {
-        self.receiver.recv().await
+    #[inline]
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, WebSocketError>> + Send + '_ {
+        self.receiver.recv()
     }
 
     /// Sends a message. It is written when the handler waits for something, together with what else
@@ -58,8 +63,12 @@ impl WebSocket {
     ///
     /// # Errors
     /// [`WebSocketError`] if the connection is closing, or has ended.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), WebSocketError> {
-        self.sender.send(message).await
+    #[inline]
+    pub fn send(
+        &self,
+        message: impl Into<Message>,
+    ) -> impl Future<Output = Result<(), WebSocketError>> + Send + '_ {
+        self.sender.send(message)
     }
 
     /// Waits until everything that was sent is written to the socket.
@@ -120,9 +129,13 @@ impl WebSocketSender {
     ///
     /// # Errors
     /// As there.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), WebSocketError> {
+    #[inline]
+    pub fn send(
+        &self,
+        message: impl Into<Message>,
+    ) -> impl Future<Output = Result<(), WebSocketError>> + Send + '_ {
         let message = message.into();
-        poll_fn(|cx| self.shared.poll_send(&message, cx)).await
+        poll_fn(move |cx| self.shared.poll_send(&message, cx))
     }
 
     /// The same from a thread that may block.
@@ -173,8 +186,19 @@ impl WebSocketReceiver {
     ///
     /// # Errors
     /// As there.
-    pub async fn recv(&mut self) -> Result<Option<Message>, WebSocketError> {
-        poll_fn(|cx| self.shared.poll_recv(cx)).await
+    #[inline]
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, WebSocketError>> + Send + '_ {
+        poll_fn(|cx| {
+            if let Some(message) = self.taken.pop_front() {
+                return Poll::Ready(Ok(Some(message)));
+            }
+            let polled = self.shared.poll_recv(&mut self.taken, cx);
+            if polled.is_pending() && self.taken.capacity() > 0 {
+                // A socket that waits owns no memory for messages.
+                self.taken = VecDeque::new();
+            }
+            polled
+        })
     }
 
     /// The same from a thread that may block.
