@@ -242,6 +242,36 @@ fn what_is_accepted_is_whole() {
     assert!(opened >= 8, "{opened}");
 }
 
+/// The list of subprotocols is looked at in order, once, and the answer is written: nothing else is
+/// allocated, and with compression the terms that are told.
+#[test]
+fn a_handshake_allocates_next_to_nothing() {
+    let case = &cases("server-handshake")[0];
+    let mut input = case.message();
+    let config = Config::default();
+    for (deflate, most) in [(None, 2), (Some(DeflateConfig::default()), 4)] {
+        if deflate.is_some() {
+            input.truncate(input.len() - 2);
+            input.extend_from_slice(
+                b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n",
+            );
+        }
+        let (mut server, mut table) = (Server::new(&config), FieldTable::new(&config));
+        let step = server.poll(&input, &mut table, Instant::from_nanos(0)).expect("a valid head");
+        let server::Event::Request(request) = step.event else { panic!("no head") };
+        let mut granted = None;
+        let measured = allocation_counter::measure(|| {
+            let mut handshake = ServerHandshake::from_request(&request).expect("a valid handshake");
+            if let Some(config) = &deflate {
+                handshake = handshake.deflate(config);
+            }
+            granted = handshake.accept(Some("superchat")).ok();
+        });
+        assert!(granted.is_some_and(|(_, agreed)| agreed.deflate.is_some() == deflate.is_some()));
+        assert!((1..=most).contains(&measured.count_total), "{measured:?}");
+    }
+}
+
 fn any_config() -> impl Strategy<Value = DeflateConfig> {
     (9..=15_u8, 9..=15_u8, any::<bool>(), any::<bool>()).prop_map(|(server, client, one, two)| {
         DeflateConfig {
