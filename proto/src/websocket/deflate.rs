@@ -91,21 +91,21 @@ impl Inflater {
             let step = if before < limit {
                 room = room.min(limit.saturating_sub(before));
                 grow(out, room, limit);
-                let spare = out.get_mut(before..).unwrap_or_default();
-                let step = self.step(input, spare, InflateFlush::NoFlush);
-                out.truncate(before.saturating_add(step.as_ref().map_or(0, |step| step.produced)));
-                step?
+                let step = self.step(input, out.get_mut(before..).unwrap_or_default(), InflateFlush::NoFlush);
+                out.truncate(before.saturating_add(step.produced));
+                step
             } else {
                 // Full. What is left may still be the end of a block.
                 room = 1;
-                let step = self.step(input, &mut [0], InflateFlush::NoFlush)?;
+                let step = self.step(input, &mut [0], InflateFlush::NoFlush);
+                // Even if it breaks off after that byte: which error it is does not depend on the pieces.
                 if step.produced > 0 {
                     return Err(InflateError::TooLarge);
                 }
                 step
             };
             input = input.get(step.consumed..).unwrap_or_default();
-            if step.status == Status::StreamEnd {
+            if step.status? == Status::StreamEnd {
                 self.inflate.reset(false);
                 if input.is_empty() {
                     return Ok(());
@@ -124,8 +124,7 @@ impl Inflater {
     fn end(&mut self) -> Result<(), InflateError> {
         let [a, b, c, d] = TAIL;
         let step = self.step(&[a, b, c, d, 0], &mut [0], InflateFlush::Block);
-        let whole = step
-            .is_ok_and(|step| step.consumed == TAIL.len() && step.produced == 0 && step.status == Status::Ok);
+        let whole = step.consumed == TAIL.len() && step.produced == 0 && step.status == Ok(Status::Ok);
         if !whole {
             return Err(InflateError::Incomplete);
         }
@@ -135,14 +134,14 @@ impl Inflater {
         Ok(())
     }
 
-    fn step(&mut self, input: &[u8], out: &mut [u8], flush: InflateFlush) -> Result<Step, InflateError> {
+    fn step(&mut self, input: &[u8], out: &mut [u8], flush: InflateFlush) -> Step {
         let (consumed, produced) = (self.inflate.total_in(), self.inflate.total_out());
-        let status = self.inflate.decompress(input, out, flush).map_err(|_| InflateError::Corrupt)?;
-        Ok(Step {
+        let status = self.inflate.decompress(input, out, flush).map_err(|_| InflateError::Corrupt);
+        Step {
             consumed: since(self.inflate.total_in(), consumed),
             produced: since(self.inflate.total_out(), produced),
             status,
-        })
+        }
     }
 }
 
@@ -262,11 +261,11 @@ impl fmt::Debug for Deflater {
     }
 }
 
-/// What one call of the library did.
+/// What one call of the library for decompression did.
 struct Step {
     consumed: usize,
     produced: usize,
-    status: Status,
+    status: Result<Status, InflateError>,
 }
 
 /// By how much a counter of the library moved.

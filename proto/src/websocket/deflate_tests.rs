@@ -147,6 +147,17 @@ fn a_limit_is_a_limit_to_the_byte() {
             }
         }
     }
+    // Five bytes, then a block of no kind, whole and byte by byte: too much comes first.
+    let broken = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x1c];
+    for (limit, error) in
+        [(4, InflateError::TooLarge), (5, InflateError::Corrupt), (100, InflateError::Corrupt)]
+    {
+        for cut in [1, broken.len()] {
+            let (mut inflater, mut out) = (Inflater::new(15, true), Vec::new());
+            let result = broken.chunks(cut).try_for_each(|part| inflater.push(part, &mut out, limit));
+            assert_eq!(result, Err(error), "{limit} {cut}");
+        }
+    }
     // What is there before counts; and nothing fits if it is too much already.
     let mut out = vec![0; 10];
     assert_eq!(Inflater::new(15, true).push(&[0x00], &mut out, 5), Ok(()));
