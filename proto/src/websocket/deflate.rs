@@ -84,37 +84,48 @@ impl Inflater {
         result
     }
 
-    fn run(&mut self, mut input: &[u8], out: &mut Vec<u8>, limit: usize) -> Result<(), InflateError> {
+    fn run(&mut self, input: &[u8], out: &mut Vec<u8>, limit: usize) -> Result<(), InflateError> {
+        let mut len = out.len();
+        let result = self.fill(input, out, &mut len, limit);
+        out.truncate(len);
+        result
+    }
+
+    /// Decompresses to `out[*len..]`, which is made longer when it is full and not before: a message
+    /// may be of thousands of streams without a byte in them.
+    fn fill(
+        &mut self,
+        mut input: &[u8],
+        out: &mut Vec<u8>,
+        len: &mut usize,
+        limit: usize,
+    ) -> Result<(), InflateError> {
         let mut room = input.len().saturating_mul(4).clamp(256, STEP);
         loop {
-            let before = out.len();
-            let step = if before < limit {
-                room = room.min(limit.saturating_sub(before));
-                grow(out, room, limit);
-                let step = self.step(input, out.get_mut(before..).unwrap_or_default(), InflateFlush::NoFlush);
-                out.truncate(before.saturating_add(step.produced));
-                step
-            } else {
-                // Full. What is left may still be the end of a block.
-                room = 1;
-                let step = self.step(input, &mut [0], InflateFlush::NoFlush);
-                // Even if it breaks off after that byte: which error it is does not depend on the pieces.
-                if step.produced > 0 {
-                    return Err(InflateError::TooLarge);
-                }
-                step
-            };
+            let full = *len >= limit;
+            if *len == out.len() && !full {
+                grow(out, room.min(limit.saturating_sub(*len)), limit);
+                room = STEP;
+            }
+            // If it is full, what is left may still be the end of a block.
+            let mut over = [0];
+            let spare = if full { &mut over } else { out.get_mut(*len..).unwrap_or_default() };
+            let space = spare.len();
+            let step = self.step(input, spare, InflateFlush::NoFlush);
+            // Even if it breaks off after that byte: which error it is does not depend on the pieces.
+            if full && step.produced > 0 {
+                return Err(InflateError::TooLarge);
+            }
+            *len = len.saturating_add(step.produced);
             input = input.get(step.consumed..).unwrap_or_default();
             if step.status? == Status::StreamEnd {
                 self.inflate.reset(false);
                 if input.is_empty() {
                     return Ok(());
                 }
-            } else if step.produced < room {
+            } else if step.produced < space {
                 // There was room for more: all the input is used up.
                 return if input.is_empty() { Ok(()) } else { Err(InflateError::Corrupt) };
-            } else {
-                room = STEP;
             }
         }
     }

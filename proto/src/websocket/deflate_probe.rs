@@ -4,17 +4,17 @@ use alloc::vec::Vec;
 
 use super::deflate::{Deflater, InflateError, Inflater};
 
-/// A [`Deflater`] in reach of tests.
+/// A `Deflater` in reach of tests.
 #[derive(Debug)]
 pub struct Compress(Deflater);
 
 impl Compress {
-    /// See [`Deflater::new`].
+    /// See `Deflater::new`.
     pub fn new(window_bits: u8, takeover: bool, level: u8) -> Self {
         Self(Deflater::new(window_bits, takeover, level))
     }
 
-    /// See [`Deflater::push`].
+    /// See `Deflater::push`.
     ///
     /// # Errors
     /// If it fails.
@@ -22,7 +22,7 @@ impl Compress {
         self.0.push(payload, last, out).map_err(|_| "failed")
     }
 
-    /// See [`Deflater::message`].
+    /// See `Deflater::message`.
     ///
     /// # Errors
     /// If it fails.
@@ -31,17 +31,17 @@ impl Compress {
     }
 }
 
-/// An [`Inflater`] in reach of tests.
+/// An `Inflater` in reach of tests.
 #[derive(Debug)]
 pub struct Decompress(Inflater);
 
 impl Decompress {
-    /// See [`Inflater::new`].
+    /// See `Inflater::new`.
     pub fn new(window_bits: u8, takeover: bool) -> Self {
         Self(Inflater::new(window_bits, takeover))
     }
 
-    /// See [`Inflater::push`].
+    /// See `Inflater::push`.
     ///
     /// # Errors
     /// The name of the error.
@@ -49,7 +49,7 @@ impl Decompress {
         self.0.push(input, out, limit).map_err(name)
     }
 
-    /// See [`Inflater::finish`].
+    /// See `Inflater::finish`.
     ///
     /// # Errors
     /// The name of the error.

@@ -190,6 +190,24 @@ fn a_bomb_costs_no_more_than_its_limit() {
     assert!(measured.count_total <= 16, "{measured:?}");
 }
 
+/// Room for output is made once, not for each of the streams that have none.
+#[test]
+fn streams_without_a_byte_in_them() {
+    let message = [[0x03, 0x00].repeat(100_000), vec![0x00]].concat();
+    for limit in [0, 1, LIMIT] {
+        let (mut inflater, mut out) = (Inflater::new(15, true), Vec::new());
+        let measured = measure(|| assert_eq!(inflater.push(&message, &mut out, limit), Ok(())));
+        assert_eq!((inflater.finish(), out.len()), (Ok(()), 0));
+        assert!(measured.count_total <= 1 && out.capacity() <= STEP, "{measured:?}");
+    }
+}
+
+#[test]
+fn the_state_may_go_to_another_thread() {
+    fn check<T: Send + Sync>(_: &T) {}
+    check(&(Inflater::new(15, true), Deflater::new(15, true, 6)));
+}
+
 #[test]
 fn output_that_fills_the_room_exactly() {
     // Random bytes are stored: each length gives another length of output, and some meet the room.
