@@ -1,0 +1,359 @@
+//! Events as a client reads them (HTML standard, 9.2.5 and 9.2.6).
+//!
+//! Invariant: what is kept between two calls is the unfinished line and the fields of the unfinished
+//! event, both bounded by [`Limits`]. A byte is searched once for the end of its line and read once as
+//! part of it.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use memchr::{memchr, memchr2};
+
+use crate::{Step, work};
+
+/// How much of a stream a [`Decoder`] keeps. It holds at most both limits together.
+///
+/// ```
+/// use sinew_proto::sse::Limits;
+/// let limits = Limits { max_line_bytes: 4096, ..Limits::default() };
+/// assert_eq!(limits.max_event_bytes, 1024 * 1024);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most bytes of a line as it was received, without its end; a BOM counts. Stops lines without
+    /// end, comments included; over it: [`SseError::LineTooLong`]. Default 256 KiB.
+    pub max_line_bytes: usize,
+    /// Most bytes of the data of an event, with LF after each line, its type and its ID together, as
+    /// UTF-8. Stops events without end; over it: [`SseError::EventTooLarge`]. Default 1 MiB.
+    pub max_event_bytes: usize,
+}
+
+impl Limits {
+    /// The defaults: see the fields.
+    pub const DEFAULT: Self = Self { max_line_bytes: 256 * 1024, max_event_bytes: 1024 * 1024 };
+}
+
+impl Default for Limits {
+    /// [`Limits::DEFAULT`].
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// The stream is over a limit. Nothing else can be wrong with one: the standard ignores what it does
+/// not know. The texts are static: nothing of the peer's bytes is in them.
+///
+/// ```
+/// use sinew_proto::sse::SseError;
+/// assert_eq!(SseError::LineTooLong.rule(), "HTML 9.2.5");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum SseError {
+    /// A line is longer than [`Limits::max_line_bytes`].
+    #[error("a line of the event stream is too long")]
+    LineTooLong,
+    /// An event is larger than [`Limits::max_event_bytes`].
+    #[error("an event of the event stream is too large")]
+    EventTooLarge,
+}
+
+impl SseError {
+    /// The section of the HTML standard that says what was limited.
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::LineTooLong => "HTML 9.2.5",
+            Self::EventTooLarge => "HTML 9.2.6",
+        }
+    }
+}
+
+/// An event that was received: what the standard dispatches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message<'d> {
+    /// The event type; `message` unless the server named another.
+    pub event: &'d str,
+    /// The data: the lines with LF between them.
+    pub data: &'d str,
+    /// The last event ID of the stream, which this event or one before it has set.
+    pub last_event_id: &'d str,
+}
+
+/// What [`Decoder::advance`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An event is complete: see [`Decoder::message`].
+    Message,
+    /// All of the input is used up. Call again with more, or not at all.
+    NeedInput,
+}
+
+/// Reads an event stream (HTML standard, 9.2.5 and 9.2.6). No sockets, no clock: bytes go in, events
+/// come out.
+///
+/// The caller owns the input. It gives what it has to [`poll`](Self::poll) (or
+/// [`advance`](Self::advance)), drops the consumed bytes, acts on the event, and calls again until there
+/// is none. An event is seen with the last byte that it needs: a CR that may yet be half of a CRLF is not
+/// waited for.
+///
+/// As the standard says, a BOM at the very start is dropped, bytes that are not UTF-8 are read as
+/// U+FFFD, comments and unknown fields are skipped, and an event without data is none, though its ID
+/// counts. A stream that ends inside an event ends without it: there is nothing to call, only
+/// [`restart`](Self::restart) before the bytes of another connection.
+///
+/// ```
+/// use sinew_proto::sse::{Decoder, Limits};
+///
+/// let mut decoder = Decoder::new(&Limits::default());
+/// let mut input = &b"data: one\n\nid: 2\ndata: two\n\ndata: cut of"[..];
+/// let mut seen = Vec::new();
+/// loop {
+///     let step = decoder.poll(input)?;
+///     input = &input[step.consumed..];
+///     let Some(message) = step.event else { break };
+///     seen.push(message.data.to_owned());
+/// }
+/// assert_eq!(seen, ["one", "two"]);
+/// assert!(input.is_empty());
+/// // The connection is gone. What to send as `Last-Event-ID` on the next one:
+/// decoder.restart();
+/// assert_eq!(decoder.last_event_id(), "2");
+/// # Ok::<(), sinew_proto::sse::SseError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    limits: Limits,
+    /// No line is complete yet: it may begin with a BOM.
+    at_start: bool,
+    /// The last byte was CR: an LF right after it belongs to it.
+    after_cr: bool,
+    /// The fields below are those of an event that the caller has seen.
+    dispatched: bool,
+    failed: Option<SseError>,
+    /// The beginning of a line whose end has not arrived.
+    line: Vec<u8>,
+    data: String,
+    event: String,
+    /// Set by the event that is being read, in force when that is over. Not a copy of
+    /// `last_event_id` otherwise: an empty line must not cost as much as the longest ID.
+    id: Option<String>,
+    last_event_id: String,
+    reconnection_time: Option<Duration>,
+}
+
+impl Decoder {
+    /// A decoder at the start of a stream.
+    pub const fn new(limits: &Limits) -> Self {
+        let limits =
+            Limits { max_line_bytes: limits.max_line_bytes, max_event_bytes: limits.max_event_bytes };
+        Self {
+            limits,
+            at_start: true,
+            after_cr: false,
+            dispatched: false,
+            failed: None,
+            line: Vec::new(),
+            data: String::new(),
+            event: String::new(),
+            id: None,
+            last_event_id: String::new(),
+            reconnection_time: None,
+        }
+    }
+
+    /// Looks at the input and returns the next event, or `None` if it needs more.
+    ///
+    /// # Errors
+    /// [`SseError`] if the stream is over a limit. Nothing of the input is consumed then, and every
+    /// further call says the same until [`restart`](Self::restart).
+    pub fn poll(&mut self, input: &[u8]) -> Result<Step<Option<Message<'_>>>, SseError> {
+        let Step { consumed, event } = self.advance(input)?;
+        let event = (event == Kind::Message).then(|| self.message());
+        Ok(Step { consumed, event })
+    }
+
+    /// [`poll`](Self::poll) without a borrow in its result: for a caller that keeps the decoder and its
+    /// input in one place and loops.
+    ///
+    /// # Errors
+    /// As for [`poll`](Self::poll).
+    pub fn advance(&mut self, input: &[u8]) -> Result<Step<Kind>, SseError> {
+        work::step(1);
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        if self.dispatched {
+            self.forget_event();
+        }
+        let result = self.advance_lines(input);
+        self.failed = result.err();
+        result
+    }
+
+    /// The event that the last call of [`advance`](Self::advance) found. At other times it is of no
+    /// use: the fields that have arrived of an event.
+    pub fn message(&self) -> Message<'_> {
+        Message {
+            event: if self.event.is_empty() { "message" } else { &self.event },
+            data: &self.data,
+            last_event_id: &self.last_event_id,
+        }
+    }
+
+    /// The last event ID: what to send as `Last-Event-ID`, unless it is empty (9.2.3). It is set when an
+    /// event is over, with or without data.
+    pub fn last_event_id(&self) -> &str {
+        &self.last_event_id
+    }
+
+    /// How long the server wants its clients to wait before they connect again, if it said so. In force
+    /// from the line that says it, also when its event never ends. A number over 2^64 - 1 milliseconds
+    /// counts as that. The server is not to be trusted with it: bound it.
+    pub const fn reconnection_time(&self) -> Option<Duration> {
+        self.reconnection_time
+    }
+
+    /// The stream is over, and the next input is the start of another one from the same source. What has
+    /// arrived of an event is dropped, and an error forgotten. The last event ID and the reconnection
+    /// time stay.
+    ///
+    /// Read to the letter, 9.2.6 has an event without an ID on the new stream reset the last event ID.
+    /// Browsers keep it, as Web Platform Tests ask for (`format-field-id-2`), and so does this.
+    pub fn restart(&mut self) {
+        self.at_start = true;
+        self.after_cr = false;
+        self.failed = None;
+        self.line.clear();
+        self.id = None;
+        self.forget_event();
+    }
+
+    fn forget_event(&mut self) {
+        self.dispatched = false;
+        self.data.clear();
+        self.event.clear();
+    }
+
+    fn advance_lines(&mut self, input: &[u8]) -> Result<Step<Kind>, SseError> {
+        let mut rest = input;
+        loop {
+            if self.after_cr && !rest.is_empty() {
+                self.after_cr = false;
+                rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+            }
+            let end = memchr2(b'\r', b'\n', rest);
+            let (piece, tail) = rest.split_at(end.unwrap_or(rest.len()));
+            work::step(piece.len());
+            if self.line.len().saturating_add(piece.len()) > self.limits.max_line_bytes {
+                return Err(SseError::LineTooLong);
+            }
+            let Some((&end, tail)) = tail.split_first() else {
+                self.line.extend_from_slice(piece);
+                return Ok(Step { consumed: input.len(), event: Kind::NeedInput });
+            };
+            self.after_cr = end == b'\r';
+            rest = tail;
+            if self.complete(piece)? {
+                return Ok(Step { consumed: input.len().saturating_sub(rest.len()), event: Kind::Message });
+            }
+        }
+    }
+
+    /// A line is complete, and `piece` is the last of it. Returns whether an event is.
+    fn complete(&mut self, piece: &[u8]) -> Result<bool, SseError> {
+        if self.line.is_empty() {
+            return self.process(piece);
+        }
+        let mut line = core::mem::take(&mut self.line);
+        line.extend_from_slice(piece);
+        let result = self.process(&line);
+        // Its memory serves the next one.
+        line.clear();
+        self.line = line;
+        result
+    }
+
+    /// A line, as 9.2.6 processes it. A line is decoded by itself: its end is a byte that UTF-8 has
+    /// nowhere else, and so is the colon.
+    fn process(&mut self, line: &[u8]) -> Result<bool, SseError> {
+        work::step(line.len());
+        let line = match line.strip_prefix(b"\xef\xbb\xbf") {
+            Some(line) if self.at_start => line,
+            _ => line,
+        };
+        self.at_start = false;
+        if line.is_empty() {
+            return Ok(self.dispatch());
+        }
+        let (name, value) = line.split_at(memchr(b':', line).unwrap_or(line.len()));
+        let value = value.get(1..).unwrap_or_default();
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        match name {
+            b"data" => {
+                // The LF has to fit as well.
+                let room = self.room().checked_sub(1).ok_or(SseError::EventTooLarge)?;
+                decode(value, &mut self.data, room)?;
+                self.data.push('\n');
+            }
+            b"event" => {
+                self.event.clear();
+                let room = self.room();
+                decode(value, &mut self.event, room)?;
+            }
+            b"id" if !value.contains(&0) => {
+                let mut id = self.id.take().unwrap_or_default();
+                id.clear();
+                decode(value, &mut id, self.room())?;
+                self.id = Some(id);
+            }
+            b"retry" => self.retry(value),
+            // A comment has no name; other names mean nothing.
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    /// How much more the event may hold.
+    fn room(&self) -> usize {
+        let id = self.id.as_ref().map_or(0, String::len);
+        let held = self.data.len().saturating_add(self.event.len()).saturating_add(id);
+        self.limits.max_event_bytes.saturating_sub(held)
+    }
+
+    fn retry(&mut self, value: &[u8]) {
+        if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+            return;
+        }
+        let millis = value.iter().fold(0_u64, |number, digit| {
+            number.saturating_mul(10).saturating_add(u64::from(digit.wrapping_sub(b'0')))
+        });
+        self.reconnection_time = Some(Duration::from_millis(millis));
+    }
+
+    /// An empty line. Returns whether it ends an event that has data.
+    fn dispatch(&mut self) -> bool {
+        if let Some(id) = self.id.take() {
+            self.last_event_id = id;
+        }
+        // Every line of data has left an LF.
+        self.dispatched = self.data.pop().is_some();
+        if !self.dispatched {
+            self.event.clear();
+        }
+        self.dispatched
+    }
+}
+
+/// Appends `value` to `text`, with U+FFFD for what is not UTF-8 (Encoding standard, "UTF-8 decode
+/// without BOM"): one for each longest beginning of a sequence that breaks off.
+fn decode(value: &[u8], text: &mut String, mut room: usize) -> Result<(), SseError> {
+    for chunk in value.utf8_chunks() {
+        let replacement = if chunk.invalid().is_empty() { "" } else { "\u{fffd}" };
+        let len = chunk.valid().len().saturating_add(replacement.len());
+        room = room.checked_sub(len).ok_or(SseError::EventTooLarge)?;
+        text.push_str(chunk.valid());
+        text.push_str(replacement);
+    }
+    Ok(())
+}
