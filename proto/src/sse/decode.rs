@@ -252,6 +252,7 @@ impl Decoder {
                 self.line.extend_from_slice(piece);
                 return Ok(Step { consumed: input.len(), event: Kind::NeedInput });
             };
+            work::step(1);
             self.after_cr = end == b'\r';
             rest = tail;
             if self.complete(piece)? {

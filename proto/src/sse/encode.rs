@@ -42,7 +42,8 @@ pub const KEEP_ALIVE: &[u8] = b":\n";
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Event<'a> {
     comment: Option<Cow<'a, str>>,
-    event: Option<Cow<'a, str>>,
+    /// The event type.
+    name: Option<Cow<'a, str>>,
     id: Option<Cow<'a, str>>,
     /// In milliseconds.
     retry: Option<u64>,
@@ -64,7 +65,7 @@ pub enum EventError {
 impl<'a> Event<'a> {
     /// An event with nothing in it.
     pub const fn new() -> Self {
-        Self { comment: None, event: None, id: None, retry: None, data: None }
+        Self { comment: None, name: None, id: None, retry: None, data: None }
     }
 
     /// The data. Every line of it becomes a field of its own; CR, LF and CRLF all end a line, and all
@@ -79,7 +80,7 @@ impl<'a> Event<'a> {
     /// [`EventError::InvalidEvent`] if it has CR, LF or NUL.
     pub fn event(self, event: impl Into<Cow<'a, str>>) -> Result<Self, EventError> {
         let event = line(event.into()).ok_or(EventError::InvalidEvent)?;
-        Ok(Self { event: Some(event), ..self })
+        Ok(Self { name: Some(event), ..self })
     }
 
     /// The event ID: what a client sends as `Last-Event-ID` when it comes back. An empty one makes the
@@ -109,7 +110,7 @@ impl<'a> Event<'a> {
             lines("", comment, out);
         }
         // An empty type says the same as none.
-        if let Some(event) = self.event.as_deref().filter(|event| !event.is_empty()) {
+        if let Some(event) = self.name.as_deref().filter(|event| !event.is_empty()) {
             field("event", event.as_bytes(), out);
         }
         if let Some(id) = &self.id {
