@@ -11,8 +11,10 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use sinew_proto::RecvError;
 
+use crate::Handle;
 use crate::blocking::block_on;
 use crate::pipe::{self, pipe};
+use crate::sse::EventBody;
 
 /// A sequence of bytes that may not be there yet.
 ///
@@ -37,6 +39,7 @@ enum Inner {
         stream: BoxStream,
         remaining: Option<u64>,
     },
+    Events(Box<EventBody>),
 }
 
 type BoxStream = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
@@ -156,12 +159,28 @@ impl Body {
         (Incoming(sender), Self(Inner::Pipe { receiver, remaining: len }))
     }
 
+    /// The body of a response of Server-Sent Events.
+    pub(crate) fn from_events(events: EventBody) -> Self {
+        Self(Inner::Events(Box::new(events)))
+    }
+
+    /// Tells a body which runtime sends it. A driver calls it once, before it asks the body of a
+    /// response for its first piece; a body that was not told is without time. Only
+    /// [`Sse`](crate::Sse) makes use of it so far: for its keep-alive, and to end when the server
+    /// drains. A middleware that makes a body from another one calls it on that one.
+    pub fn attach(&mut self, handle: &Handle) {
+        if let Inner::Events(events) = &mut self.0 {
+            events.attach(handle);
+        }
+    }
+
     /// How many bytes are left to read, if that is known beforehand.
     pub fn exact_len(&self) -> Option<u64> {
         match &self.0 {
             Inner::Empty => Some(0),
             Inner::Full(bytes) => Some(bytes.len() as u64),
             Inner::Pipe { remaining, .. } | Inner::Stream { remaining, .. } => *remaining,
+            Inner::Events(_) => None,
         }
     }
 
@@ -182,6 +201,7 @@ impl Body {
 
     /// The next piece, never empty. `Ready(None)` at the end and ever after.
     pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        let mut unknown = None;
         let (item, remaining) = match &mut self.0 {
             Inner::Empty => return Poll::Ready(None),
             Inner::Full(bytes) => {
@@ -190,6 +210,7 @@ impl Body {
                 return Poll::Ready((!bytes.is_empty()).then_some(Ok(bytes)));
             }
             Inner::Pipe { receiver, remaining } => (receiver.poll_next(cx), remaining),
+            Inner::Events(events) => (events.poll_chunk(cx), &mut unknown),
             Inner::Stream { stream, remaining } => {
                 let item = loop {
                     let item = stream.as_mut().poll_next(cx);

@@ -13,6 +13,12 @@ pub trait Host: Send + Sync + 'static {
 
     /// Completes after `duration`.
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    /// Completes when the server drains: it finishes what is in flight and begins nothing else.
+    fn draining(&self) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    /// Whether the server drains.
+    fn is_draining(&self) -> bool;
 }
 
 /// A handler's door to the runtime: time, and threads that may block. An extractor.
@@ -27,7 +33,8 @@ pub trait Host: Send + Sync + 'static {
 /// ```
 ///
 /// A request that no driver made (in a test) has a detached handle: [`run`](Self::run) calls its
-/// function on the spot and [`sleep`](Self::sleep) does not wait.
+/// function on the spot, [`sleep`](Self::sleep) does not wait, and it never
+/// [drains](Self::draining).
 #[derive(Clone, Default)]
 pub struct Handle(Option<Arc<dyn Host>>);
 
@@ -53,6 +60,50 @@ impl Handle {
         if let Some(host) = &self.0 {
             host.sleep(duration).await;
         }
+    }
+
+    /// Completes when the server drains: it was told to shut down, and now waits for what is in flight,
+    /// for as long as its drain timeout says. A handler or a body that would go on for long can come to
+    /// an end then.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use futures_lite::FutureExt as _;
+    /// use sinew_app::Handle;
+    ///
+    /// /// Waits for news, but not when the server goes.
+    /// async fn poll(handle: Handle) -> &'static str {
+    ///     let news = async {
+    ///         handle.sleep(Duration::from_secs(30)).await;
+    ///         "nothing new"
+    ///     };
+    ///     let end = async {
+    ///         handle.draining().await;
+    ///         "ask again"
+    ///     };
+    ///     news.or(end).await
+    /// }
+    /// ```
+    pub async fn draining(&self) {
+        match self.drain_signal() {
+            Some(signal) => signal.await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether the server drains: see [`draining`](Self::draining).
+    pub fn is_draining(&self) -> bool {
+        self.0.as_ref().is_some_and(|host| host.is_draining())
+    }
+
+    /// [`draining`](Self::draining) as a future of its own, unless it would never complete.
+    pub(crate) fn drain_signal(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        self.0.as_ref().map(|host| host.draining())
+    }
+
+    /// [`sleep`](Self::sleep) as a future of its own, if there is time here.
+    pub(crate) fn timer(&self, duration: Duration) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        self.0.as_ref().map(|host| host.sleep(duration))
     }
 
     /// Calls `f` on a thread where it may block, and waits for what it returns. If this future is

@@ -71,6 +71,7 @@ mod request;
 mod response;
 mod router;
 mod service;
+mod sse;
 mod upgrade;
 pub mod websocket;
 
@@ -93,7 +94,9 @@ pub use response::Response;
 pub use router::{RouteError, RouteProblem, Router};
 pub use service::{ResponseFuture, Service, ServiceFn, service_fn};
 pub use sinew_proto::http1::Version;
+pub use sinew_proto::sse::EventError;
 pub use sinew_proto::{FieldError, FieldLines as Headers, Fields, StatusCode};
+pub use sse::{Event, EventSender, IntoEvent, LastEventId, Sse};
 pub use upgrade::{Received, Upgrade, Upgraded};
 pub use websocket::{
     BlockingWebSocket, CloseReason, ConnectError, Message, WebSocket, WebSocketClient, WebSocketError,

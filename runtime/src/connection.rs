@@ -251,7 +251,9 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
         let Some(exchange) = &mut self.exchange else {
             return false;
         };
-        match exchange.poll(cx, &mut self.core, &mut self.transport.output, || scratch.date()) {
+        let handle = &self.serving.handle;
+        let output = &mut self.transport.output;
+        match exchange.poll(cx, &mut self.core, output, || scratch.date(), handle) {
             Progress::Waiting => return false,
             Progress::Complete => {}
             Progress::Broken => self.core.abort(),

@@ -8,7 +8,7 @@ use core::task::{Context, Poll};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use sinew_app::{Body, Incoming, Response, ResponseFuture, StatusCode, Upgrade};
+use sinew_app::{Body, Handle, Incoming, Response, ResponseFuture, StatusCode, Upgrade};
 use sinew_proto::http1::{BodyMode, BodyPlan, ResponseHead, Server};
 use sinew_proto::{HttpDate, SendQueue};
 
@@ -52,6 +52,7 @@ impl Exchange {
         core: &mut Server,
         output: &mut SendQueue<Bytes>,
         date: impl FnOnce() -> HttpDate,
+        handle: &Handle,
     ) -> Progress {
         if let Answer::Handling(handler) = &mut self.answer {
             let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(handler).poll(cx)));
@@ -71,7 +72,10 @@ impl Exchange {
                 core.send_continue(output.buffer());
             }
             match begin(response, core, output, date()) {
-                Ok(body) => self.answer = Answer::Sending(body),
+                Ok(mut body) => {
+                    body.attach(handle);
+                    self.answer = Answer::Sending(body);
+                }
                 Err(progress) => return progress,
             }
         }

@@ -70,7 +70,7 @@ pub struct Serving<R, S> {
 impl<R: Runtime, S: Service> Serving<R, S> {
     /// A service on a runtime.
     pub fn new(runtime: R, service: S, config: ConnectionConfig, shutdown: Shutdown) -> Arc<Self> {
-        let handle = Handle::new(Arc::new(RuntimeHost(runtime.clone())));
+        let handle = Handle::new(Arc::new(RuntimeHost(runtime.clone(), shutdown.clone())));
         Arc::new(Self { runtime, service, config, handle, shutdown })
     }
 
@@ -100,8 +100,8 @@ impl<R, S> fmt::Debug for Serving<R, S> {
     }
 }
 
-/// A runtime as handlers see it.
-struct RuntimeHost<R>(R);
+/// A runtime as handlers see it, and the signal that drains.
+struct RuntimeHost<R>(R, Shutdown);
 
 impl<R: Runtime> Host for RuntimeHost<R> {
     fn offload(&self, job: Job) -> Result<(), Job> {
@@ -110,5 +110,13 @@ impl<R: Runtime> Host for RuntimeHost<R> {
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         self.0.sleep(duration)
+    }
+
+    fn draining(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(self.1.wait())
+    }
+
+    fn is_draining(&self) -> bool {
+        self.1.is_triggered()
     }
 }

@@ -7,6 +7,7 @@
 //! | [`Html`](crate::Html) | `text/html; charset=utf-8` |
 //! | [`Json`](crate::Json) | `application/json` |
 //! | [`Form`](crate::Form) | `application/x-www-form-urlencoded` |
+//! | [`Sse`](crate::Sse) | `text/event-stream` |
 //! | [`Body`], [`StatusCode`], `()` | none |
 
 mod errors;

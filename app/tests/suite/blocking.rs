@@ -28,6 +28,14 @@ impl Host for Threads {
     fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(std::future::ready(()))
     }
+
+    fn draining(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn is_draining(&self) -> bool {
+        false
+    }
 }
 
 /// No thread for anything.
@@ -40,6 +48,14 @@ impl Host for Full {
 
     fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(std::future::pending())
+    }
+
+    fn draining(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn is_draining(&self) -> bool {
+        false
     }
 }
 

@@ -14,6 +14,7 @@ mod path;
 mod responses;
 mod routes;
 mod routes_model;
+mod sse;
 
 use futures_lite::future::block_on;
 use sinew_app::{Body, Request, Response, Router, Service};

@@ -8,6 +8,7 @@ mod bodies;
 mod crowds;
 mod curl;
 mod deadlines;
+mod events;
 mod expect;
 mod faults;
 mod framing;
@@ -90,6 +91,15 @@ suite! {
         a_held_body_is_not_slow
         a_reader_that_stops
         a_peer_that_lingers;
+    events:
+        they_arrive_one_by_one
+        comments_break_the_silence
+        the_last_event_id_is_read
+        a_client_that_leaves_drops_the_stream
+        a_client_that_vanishes_is_found_out
+        a_client_that_does_not_read_stops_the_stream
+        shutdown_ends_them_at_once
+        a_handler_learns_of_the_shutdown;
     shutdown:
         idle_connections_close
         a_request_in_flight_is_finished
