@@ -10,13 +10,15 @@
 //! | `/echo` | the request's field lines as received |
 //! | `/cookie` | one `name=value` a line |
 //! | `/stream?n=N&ms=M` | N lines `chunk i`, one every M milliseconds, chunked |
+//! | `/sse?n=N` | `retry: 200`, then N events, their IDs from the one after `Last-Event-ID` or from 1; of type `tick` if divisible by 3 |
 
 use std::time::Duration;
 
 use futures_lite::stream::{self, StreamExt as _};
 use serde::Deserialize;
 use sinew_tokio::{
-    Body, BodyError, Bytes, Handle, IntoResponse, Method, Query, Request, Response, Router, StatusCode,
+    Body, BodyError, Bytes, Event, EventError, Handle, IntoResponse, LastEventId, Method, Query, Request,
+    Response, Router, Sse, StatusCode,
 };
 
 /// Bodies up to this size are read to their end before they are answered, so that a mistake late in
@@ -29,7 +31,12 @@ fn main() -> std::io::Result<()> {
     sinew_examples::run(Router::new().fallback(answer))
 }
 
-async fn answer(handle: Handle, query: Option<Query<Ticks>>, request: Request) -> Response {
+async fn answer(
+    handle: Handle,
+    query: Option<Query<Ticks>>,
+    LastEventId(last): LastEventId,
+    request: Request,
+) -> Response {
     match (request.method(), request.path()) {
         (Method::Connect | Method::Trace, _) => (StatusCode::METHOD_NOT_ALLOWED, [ALLOW], ()).into_response(),
         (Method::Options, _) => ([ALLOW], echo(request.into_body()).await).into_response(),
@@ -39,6 +46,10 @@ async fn answer(handle: Handle, query: Option<Query<Ticks>>, request: Request) -
         (_, "/stream") => match query {
             Some(Query(ticks)) => stream(handle, &ticks).into_response(),
             None => (StatusCode::BAD_REQUEST, "n and ms are numbers\n").into_response(),
+        },
+        (_, "/sse") => match query {
+            Some(Query(ticks)) => events(last, ticks.n).into_response(),
+            None => (StatusCode::BAD_REQUEST, "n is a number\n").into_response(),
         },
         _ => echo(request.into_body()).await,
     }
@@ -119,4 +130,18 @@ fn stream(handle: Handle, ticks: &Ticks) -> Response {
         Some((Ok::<_, BodyError>(format!("chunk {i}\n")), (i + 1, handle)))
     });
     ([("content-type", "text/plain; charset=utf-8")], Body::from_stream(lines)).into_response()
+}
+
+/// Events that go on where the client left off.
+fn events(last: Option<String>, count: u64) -> Sse {
+    let last: u64 = last.and_then(|id| id.parse().ok()).unwrap_or(0);
+    let retry = Event::new().retry(Duration::from_millis(200));
+    let first = last.saturating_add(1);
+    let events = (first..first.saturating_add(count)).map(event);
+    Sse::new(stream::once(Ok(retry)).chain(stream::iter(events)))
+}
+
+fn event(id: u64) -> Result<Event, EventError> {
+    let event = Event::new().id(id.to_string())?.data(format!("event {id}\nsecond line"));
+    if id % 3 == 0 { event.event("tick") } else { Ok(event) }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
-use sinew_proto::sse::{KEEP_ALIVE, MEDIA_TYPE};
+use sinew_proto::sse::{EventError, KEEP_ALIVE, MEDIA_TYPE};
 
 use crate::into_response::typed;
 use crate::pipe::{self, pipe};
@@ -150,6 +150,18 @@ impl IntoEvent for Event {
 impl<E: Into<BodyError>> IntoEvent for Result<Event, E> {
     fn into_event(self) -> Result<Event, BodyError> {
         self.map_err(Into::into)
+    }
+}
+
+impl From<EventError> for BodyError {
+    fn from(error: EventError) -> Self {
+        Self::other(error)
+    }
+}
+
+impl From<Infallible> for BodyError {
+    fn from(error: Infallible) -> Self {
+        match error {}
     }
 }
 

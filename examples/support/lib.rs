@@ -1,4 +1,4 @@
-//! What the two target applications share: the command line, and running on a chosen runtime.
+//! What the target applications and `ticker` share: the command line, and running on a chosen runtime.
 #![forbid(unsafe_code)]
 
 use std::future::IntoFuture as _;
@@ -43,7 +43,14 @@ pub enum Runtime {
 /// # Errors
 /// An [`io::Error`] if the port is taken or the runtime does not start.
 pub fn run(app: Router) -> io::Result<()> {
-    let options = Options::parse();
+    serve(&Options::parse(), app)
+}
+
+/// Serves `app` by those options, until the process is killed.
+///
+/// # Errors
+/// An [`io::Error`] if the port is taken or the runtime does not start.
+pub fn serve(options: &Options, app: Router) -> io::Result<()> {
     let address = options.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, options.port).into());
     let listener = TcpListener::bind(address)?;
     println!("listening on http://{} ({:?})", listener.local_addr()?, options.runtime);

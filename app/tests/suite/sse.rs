@@ -130,6 +130,9 @@ fn an_error_of_the_stream_is_one_of_the_body() {
     assert_eq!(poll(&mut body), "data: one\n\n");
     assert_eq!(poll(&mut body), "error: no more");
     assert_eq!(poll(&mut body), "end");
+    // Such as that of an event that cannot be written.
+    let (_, _, mut body) = Sse::new(stream::once(data("one").id("1\n"))).into_response().into_parts();
+    assert_eq!(poll(&mut body), "error: an event ID has neither line ends nor NUL");
 }
 
 #[test]
