@@ -45,7 +45,7 @@ const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// use sinew_app::{get, Event, EventError, Handle, LastEventId, Router, Sse};
 ///
 /// async fn ticks(handle: Handle, LastEventId(last): LastEventId) -> Sse {
-///     let next = last.and_then(|id| id.parse::<u64>().ok()).map_or(1, |id| id + 1);
+///     let next = last.and_then(|id| id.parse::<u32>().ok()).map_or(1, |id| u64::from(id) + 1);
 ///     Sse::new(stream::unfold(next, move |n| {
 ///         let handle = handle.clone();
 ///         async move {
