@@ -1,7 +1,7 @@
 //! Events as a client reads them (HTML standard, 9.2.5 and 9.2.6).
 //!
-//! Invariant: what is kept between two calls is the unfinished line and the fields of the unfinished
-//! event, both bounded by [`Limits`]. A byte is searched once for the end of its line and read once as
+//! Invariant: what is kept between two calls is the unfinished line, the fields of the unfinished event
+//! and the last event ID, all bounded by [`Limits`]. A byte is searched once for the end of its line and read once as
 //! part of it.
 
 use alloc::string::String;
@@ -12,7 +12,8 @@ use memchr::{memchr, memchr2};
 
 use crate::{Step, work};
 
-/// How much of a stream a [`Decoder`] keeps. It holds at most both limits together.
+/// How much of a stream a [`Decoder`] keeps: at most a line and an event, and the ID of an event before.
+/// Its buffers grow by doubling, and stay.
 ///
 /// ```
 /// use sinew_proto::sse::Limits;
