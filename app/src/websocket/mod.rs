@@ -54,7 +54,7 @@ use self::session::{Handler, Session, Shared};
 use crate::extract::reject;
 use crate::into_response::text;
 use crate::upgrade::Upgrade;
-use crate::{FromRequestParts, Handle, IntoResponse, Parts, Response, StatusCode};
+use crate::{FromRequestParts, Handle, IntoResponse, Parts, Response, RunError, StatusCode};
 
 /// How many bytes may be on their way to a peer before a sender has to wait, unless set: 64 KiB.
 const SEND_BUFFER: usize = 64 * 1024;
@@ -239,8 +239,10 @@ impl WebSocketUpgrade {
             Box::pin(async move {
                 let closing = socket.close_handle();
                 let run = handle.run(move || f(socket.into_blocking()));
-                if run.await == Err(crate::RunError::Busy) {
-                    closing.close(CloseCode::TRY_AGAIN_LATER, "no thread is free");
+                match run.await {
+                    Ok(()) => {}
+                    Err(RunError::Busy) => closing.close(CloseCode::TRY_AGAIN_LATER, "no thread is free"),
+                    Err(RunError::Panicked) => closing.close(CloseCode::INTERNAL_ERROR, ""),
                 }
             })
         })

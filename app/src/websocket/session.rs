@@ -321,8 +321,7 @@ impl State {
         if self.senders > 0 || !self.receiver_gone || self.may_send().is_err() {
             return None;
         }
-        let code = if std::thread::panicking() { CloseCode::INTERNAL_ERROR } else { CloseCode::NORMAL };
-        self.close_request = Some(CloseReason { code, reason: String::new() });
+        self.close_request = Some(CloseReason { code: CloseCode::NORMAL, reason: String::new() });
         self.driver_to_wake()
     }
 
@@ -422,12 +421,15 @@ impl Session {
         let Some(handler) = &mut self.handler else {
             return;
         };
-        // A panic has dropped the socket, which closes with 1011.
         let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx)));
-        if !matches!(polled, Ok(Poll::Pending)) {
-            // Its destructors may panic, too.
-            let handler = self.handler.take();
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(handler)));
+        if matches!(polled, Ok(Poll::Pending)) {
+            return;
+        }
+        // Its destructors may panic, too.
+        let handler = self.handler.take();
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(handler)));
+        if polled.is_err() || dropped.is_err() {
+            self.shared.close_with(CloseReason { code: CloseCode::INTERNAL_ERROR, reason: String::new() });
         }
     }
 }
