@@ -6,6 +6,7 @@
 //! driver fills, a bounded number of bytes ahead.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +14,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use sinew_proto::http1::CloseAction;
 use sinew_proto::websocket::{CloseCode, Connection, Event, MessageKind, ProtocolError};
 use sinew_proto::{Instant, SendQueue};
@@ -32,8 +33,56 @@ const MESSAGE_COST: usize = 64;
 const PONG_LIMIT: usize = 16 * 1024;
 
 /// How much a receiver takes at a time, if it is there.
-const BATCH: usize = 32;
+const BATCH: usize = 6;
 const BATCH_BYTES: usize = 16 * 1024;
+
+thread_local! {
+    /// The turn that this thread is in.
+    static TURN: RefCell<Turn> = const { RefCell::new(Turn { of: 0, room: 0, output: Vec::new() }) };
+}
+
+/// Where the handler writes while it is polled by its driver: the output of that turn, which needs no
+/// lock. Only for frames that say nothing about what was sent before, and while all goes well; anything
+/// else goes through the [`State`].
+struct Turn {
+    /// The address of the [`Shared`] of that connection; zero if there is none.
+    of: usize,
+    /// How many bytes may be sent yet.
+    room: usize,
+    output: Vec<u8>,
+}
+
+impl Turn {
+    /// Writes a message, if this is the turn of that connection.
+    #[inline]
+    fn write(of: usize, message: &Message) -> bool {
+        TURN.with_borrow_mut(|turn| {
+            if turn.of != of || message.len() > SendQueue::<Bytes>::COPY_LIMIT || turn.room == 0 {
+                return false;
+            }
+            turn.room = turn.room.saturating_sub(message.len() + MAX_HEADER);
+            message.as_proto().write_plain(&mut turn.output);
+            true
+        })
+    }
+
+    /// Ends the turn of that connection, if it has one, and leaves its output to the state.
+    fn end(of: usize, state: &mut State) {
+        TURN.with_borrow_mut(|turn| {
+            if turn.of == of {
+                turn.of = 0;
+                if state.output.is_empty() {
+                    mem::swap(state.output.buffer(), &mut turn.output);
+                } else {
+                    state.output.buffer().append(&mut turn.output);
+                }
+            }
+        });
+    }
+}
+
+/// The longest header of a server's frame.
+const MAX_HEADER: usize = 10;
 
 pub(super) type Handler = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -59,7 +108,6 @@ pub(super) struct State {
     /// Messages that were read and not asked for.
     ready: VecDeque<Message>,
     ready_bytes: usize,
-    small: SmallPayloads,
     end_of_input: bool,
     /// Nothing more comes.
     over: bool,
@@ -91,7 +139,6 @@ impl Shared {
             in_turn: false,
             ready: VecDeque::new(),
             ready_bytes: 0,
-            small: SmallPayloads::default(),
             end_of_input: false,
             over: false,
             peer_close: None,
@@ -104,6 +151,11 @@ impl Shared {
             waiting_senders: Vec::new(),
             driver: None,
         })))
+    }
+
+    /// What tells it from others.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -143,8 +195,17 @@ impl Shared {
     }
 
     /// Sends a message, once there is room.
+    #[inline]
     pub(super) fn poll_send(&self, message: &Message, cx: &Context<'_>) -> Poll<Result<(), WebSocketError>> {
+        if Turn::write(self.address(), message) {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_send_locked(message, cx)
+    }
+
+    fn poll_send_locked(&self, message: &Message, cx: &Context<'_>) -> Poll<Result<(), WebSocketError>> {
         let mut state = self.lock();
+        Turn::end(self.address(), &mut state);
         state.may_send()?;
         if state.output.len() + state.unsent >= state.send_limit {
             state.wait_for_room(cx);
@@ -160,6 +221,7 @@ impl Shared {
     /// Ready when everything is written.
     pub(super) fn poll_flush(&self, cx: &Context<'_>) -> Poll<Result<(), WebSocketError>> {
         let mut state = self.lock();
+        Turn::end(self.address(), &mut state);
         if let Some(error) = state.error {
             return Poll::Ready(Err(error));
         }
@@ -175,6 +237,7 @@ impl Shared {
             return Err(WebSocketError::InvalidClose);
         }
         let mut state = self.lock();
+        Turn::end(self.address(), &mut state);
         state.may_send()?;
         state.close_request = Some(reason);
         let driver = state.driver_to_wake();
@@ -238,12 +301,11 @@ impl State {
             };
             self.start += step.consumed;
             match step.event {
-                Event::Text(text) => return Some(Message::Text(text.into_owned().into())),
-                Event::Binary(Cow::Owned(bytes)) => return Some(Message::Binary(bytes.into())),
                 Event::Binary(Cow::Borrowed(bytes)) => {
-                    let others = self.end - self.start > bytes.len();
-                    return Some(Message::Binary(self.small.copy(bytes, others)));
+                    return Some(Message::Binary(Bytes::copy_from_slice(bytes)));
                 }
+                Event::Binary(Cow::Owned(bytes)) => return Some(Message::Binary(bytes.into())),
+                Event::Text(text) => return Some(Message::Text(text.into_owned().into())),
                 Event::Ping(_) => {
                     if self.output.len() + self.unsent < PONG_LIMIT {
                         self.core.write_control(self.now, self.output.buffer());
@@ -311,6 +373,19 @@ impl State {
         }
     }
 
+    /// Lets the handler write without a lock, as far as there is room.
+    fn begin_turn(&mut self, of: usize) {
+        if !self.lends || !self.output.is_empty() || self.may_send().is_err() {
+            return;
+        }
+        let room = self.send_limit.saturating_sub(self.unsent);
+        TURN.with_borrow_mut(|turn| {
+            turn.of = of;
+            turn.room = room;
+            mem::swap(self.output.buffer(), &mut turn.output);
+        });
+    }
+
     /// Who has to be woken so that the driver sees what has changed.
     fn driver_to_wake(&mut self) -> Option<Waker> {
         if self.in_turn { None } else { self.driver.take() }
@@ -354,29 +429,6 @@ impl State {
         let room = self.may_send().is_err() || self.output.len() + self.unsent < self.send_limit / 2 + 1;
         let senders = if room { mem::take(&mut self.waiting_senders) } else { Vec::new() };
         (receiver, senders)
-    }
-}
-
-/// Payloads of messages that came together, in memory that they share.
-#[derive(Default)]
-struct SmallPayloads(BytesMut);
-
-impl SmallPayloads {
-    /// A message that is kept keeps as much memory from being freed.
-    const CHUNK: usize = 4 * 1024;
-    const LARGEST: usize = 512;
-
-    /// A copy of a payload. Unless `others` come with it, or if it is large, it gets its own memory.
-    #[inline]
-    fn copy(&mut self, payload: &[u8], others: bool) -> Bytes {
-        if !others || payload.len() > Self::LARGEST {
-            return Bytes::copy_from_slice(payload);
-        }
-        if self.0.capacity() < payload.len() {
-            self.0 = BytesMut::with_capacity(Self::CHUNK);
-        }
-        self.0.extend_from_slice(payload);
-        self.0.split().freeze()
     }
 }
 
@@ -452,11 +504,14 @@ impl Upgraded for Session {
             // Lends it the buffer of the thread.
             mem::swap(&mut state.output, output);
         }
+        let of = self.shared.address();
+        state.begin_turn(of);
         drop(state);
 
         self.poll_handler(cx);
 
         let (consumed, _) = self.update(|state| {
+            Turn::end(of, state);
             state.read_ahead();
             state.write_control();
             if output.is_empty() {
@@ -464,7 +519,6 @@ impl Upgraded for Session {
             }
             state.unsent = output.len();
             mem::swap(&mut state.input, input.buffer);
-            state.small = SmallPayloads::default();
             state.in_turn = false;
             mem::replace(&mut state.start, 0) - input.start
         });

@@ -21,6 +21,33 @@ pub enum Message<'a> {
     Binary(&'a [u8]),
 }
 
+impl Message<'_> {
+    /// Writes the message as a server's frame, whole and not compressed. Such a frame is the same on
+    /// every connection: it can be made once and sent to many. It may stand wherever
+    /// [`Connection::send`] could write it.
+    #[inline]
+    pub fn write_plain(self, out: &mut Vec<u8>) {
+        let (opcode, payload) = self.parts();
+        match u8::try_from(payload.len()) {
+            // By far the most frequent length.
+            Ok(len @ 0..=125) => out.extend_from_slice(&[opcode.first_byte(true, false), len]),
+            _ => {
+                let header = HeaderBytes::new(opcode, true, false, payload.len() as u64, None);
+                out.extend_from_slice(header.as_bytes());
+            }
+        }
+        out.extend_from_slice(payload);
+    }
+
+    #[inline]
+    fn parts(&self) -> (Opcode, &[u8]) {
+        match self {
+            Message::Text(text) => (Opcode::Text, text.as_bytes()),
+            Message::Binary(bytes) => (Opcode::Binary, bytes),
+        }
+    }
+}
+
 /// What stands before a piece of a message that the caller sends itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fragment {
@@ -136,19 +163,7 @@ impl Sending {
     }
 
     /// Writes one frame.
-    #[inline]
     fn frame(&mut self, opcode: Opcode, compressed: bool, payload: &[u8], out: &mut Vec<u8>) {
-        match u8::try_from(payload.len()) {
-            // By far the most frequent one: a short frame of a server.
-            Ok(len @ 0..=125) if self.masks.is_none() => {
-                out.extend_from_slice(&[opcode.first_byte(true, compressed), len]);
-                out.extend_from_slice(payload);
-            }
-            _ => self.any_frame(opcode, compressed, payload, out),
-        }
-    }
-
-    fn any_frame(&mut self, opcode: Opcode, compressed: bool, payload: &[u8], out: &mut Vec<u8>) {
         let mask = self.mask();
         let header = HeaderBytes::new(opcode, true, compressed, payload.len() as u64, mask);
         out.reserve(payload.len().saturating_add(14));
@@ -205,10 +220,7 @@ impl Connection {
     #[inline]
     pub fn send(&mut self, message: Message<'_>, out: &mut Vec<u8>) -> Result<(), SendError> {
         self.may_send()?;
-        let (opcode, payload) = match message {
-            Message::Text(text) => (Opcode::Text, text.as_bytes()),
-            Message::Binary(bytes) => (Opcode::Binary, bytes),
-        };
+        let (opcode, payload) = message.parts();
         #[cfg(feature = "deflate")]
         if let Some(compression) = &mut self.compression {
             if let Some(compressed) = compression.deflate(payload) {
@@ -217,7 +229,11 @@ impl Connection {
                 return Ok(());
             }
         }
-        self.sending.frame(opcode, false, payload, out);
+        if self.sending.is_client() {
+            self.sending.frame(opcode, false, payload, out);
+        } else {
+            message.write_plain(out);
+        }
         Ok(())
     }
 
