@@ -257,7 +257,13 @@ impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
             Progress::Waiting => return false,
             Progress::Complete => {}
             Progress::Broken => self.core.abort(),
-            Progress::Switched(upgrade) => self.upgraded = Some(upgrade.begin(now)),
+            Progress::Switched(upgrade) => {
+                let mut protocol = upgrade.begin(now);
+                if self.transport.end_of_input {
+                    protocol.end_of_input();
+                }
+                self.upgraded = Some(protocol);
+            }
         }
         self.exchange = None;
         true

@@ -30,7 +30,8 @@ pub(crate) fn turn<I: Io, R: Runtime>(
     for _ in 0..ROUNDS {
         protocol.handle_timeout(now);
         let mut fresh = 0;
-        if !transport.end_of_input && protocol.wants_read(now) {
+        let reads = !transport.end_of_input && protocol.wants_read(now);
+        if reads {
             match transport.read(cx, scratch) {
                 Poll::Ready(Ok(0)) => {
                     protocol.end_of_input();
@@ -53,7 +54,9 @@ pub(crate) fn turn<I: Io, R: Runtime>(
             if transport.close(cx, protocol.close_action()).is_ready() {
                 return Poll::Ready(());
             }
-            if fresh > 0 || more {
+            // The application may have made room in this very turn.
+            let reads_again = !reads && !transport.end_of_input && protocol.wants_read(now);
+            if fresh > 0 || more || reads_again {
                 continue;
             }
         }

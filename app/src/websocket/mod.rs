@@ -226,7 +226,8 @@ impl WebSocketUpgrade {
         F: FnOnce(WebSocket) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        self.accept(|_, socket| Box::pin(f(socket)))
+        // Called when the future is polled, where a panic is caught.
+        self.accept(|_, socket| Box::pin(async move { f(socket).await }))
     }
 
     /// The same for a function that blocks. It runs on the pool of the runtime; if that is full, the

@@ -111,6 +111,8 @@ pub(super) struct State {
     end_of_input: bool,
     /// Nothing more comes.
     over: bool,
+    /// The peer has sent a close frame, with a reason or without one.
+    peer_closed: bool,
     peer_close: Option<CloseReason>,
     /// Told once to who receives, and to everybody who sends.
     error: Option<WebSocketError>,
@@ -121,6 +123,8 @@ pub(super) struct State {
     senders: usize,
     receiver: Option<Waker>,
     waiting_senders: Vec<Waker>,
+    /// Who waits until everything is written.
+    flushing: Vec<Waker>,
     driver: Option<Waker>,
 }
 
@@ -141,6 +145,7 @@ impl Shared {
             ready_bytes: 0,
             end_of_input: false,
             over: false,
+            peer_closed: false,
             peer_close: None,
             error: None,
             error_told: false,
@@ -149,6 +154,7 @@ impl Shared {
             senders: 1,
             receiver: None,
             waiting_senders: Vec::new(),
+            flushing: Vec::new(),
             driver: None,
         })))
     }
@@ -208,7 +214,7 @@ impl Shared {
         Turn::end(self.address(), &mut state);
         state.may_send()?;
         if state.output.len() + state.unsent >= state.send_limit {
-            state.wait_for_room(cx);
+            remember_one_more(&mut state.waiting_senders, cx);
             return Poll::Pending;
         }
         state.write(message)?;
@@ -225,10 +231,10 @@ impl Shared {
         if let Some(error) = state.error {
             return Poll::Ready(Err(error));
         }
-        if state.output.is_empty() && state.unsent == 0 {
+        if state.is_flushed() {
             return Poll::Ready(Ok(()));
         }
-        state.wait_for_room(cx);
+        remember_one_more(&mut state.flushing, cx);
         Poll::Pending
     }
 
@@ -311,7 +317,10 @@ impl State {
                         self.core.write_control(self.now, self.output.buffer());
                     }
                 }
-                Event::Close(frame) => self.peer_close = frame.map(Into::into),
+                Event::Close(frame) => {
+                    self.peer_closed = true;
+                    self.peer_close = frame.map(Into::into);
+                }
                 // Pieces are asked for by a configuration that is not used here.
                 Event::Pong(_) | Event::Piece { .. } => {}
                 Event::NeedInput => return None,
@@ -323,10 +332,12 @@ impl State {
         }
     }
 
-    /// Takes what follows in the input, a few messages with one lock.
+    /// Takes what follows in the input, a few messages with one lock. Not beyond a control frame: a
+    /// close frame ends sending, and what came before it may still be answered.
     fn take_batch(&mut self, taken: &mut VecDeque<Message>) {
         let mut bytes = 0;
-        while self.start < self.end && taken.len() < BATCH && bytes < BATCH_BYTES {
+        let data = |state: &Self| state.input[..state.end].get(state.start).is_some_and(|byte| byte & 8 == 0);
+        while data(self) && taken.len() < BATCH && bytes < BATCH_BYTES {
             let Some(message) = self.next_message() else {
                 break;
             };
@@ -367,9 +378,16 @@ impl State {
         self.ready_bytes >= READ_AHEAD
     }
 
-    fn wait_for_room(&mut self, cx: &Context<'_>) {
-        if !self.waiting_senders.iter().any(|waker| waker.will_wake(cx.waker())) {
-            self.waiting_senders.push(cx.waker().clone());
+    fn is_flushed(&self) -> bool {
+        self.output.is_empty() && self.unsent == 0
+    }
+
+    /// The connection is gone. It has ended well if the peer has closed, and got all there was for it.
+    fn disconnect(&mut self) {
+        self.core.abort();
+        self.over = true;
+        if !(self.peer_closed && self.is_flushed()) {
+            self.error.get_or_insert(WebSocketError::Disconnected);
         }
     }
 
@@ -400,7 +418,7 @@ impl State {
         self.driver_to_wake()
     }
 
-    /// Reads on behind what the handler has asked for.
+    /// Reads on behind what the handler has asked for. What comes after the end is thrown away.
     fn read_ahead(&mut self) {
         while !self.over && !self.is_full() {
             let Some(message) = self.next_message() else {
@@ -411,6 +429,9 @@ impl State {
                 self.ready.push_back(message);
             }
         }
+        if self.over {
+            self.start = self.end;
+        }
     }
 
     /// Everything that the connection itself has to say.
@@ -420,14 +441,20 @@ impl State {
             // Checked when it was asked for; or the peer was faster.
             let _ = self.core.close(Some(frame), self.now, self.output.buffer());
         }
-        self.core.write_control(self.now, self.output.buffer());
+        // A peer that does not read gets no more pongs; one that closes gets its answer.
+        if self.output.len() + self.unsent < PONG_LIMIT || !self.core.can_send() {
+            self.core.write_control(self.now, self.output.buffer());
+        }
     }
 
     /// Everybody who waits for something that has happened.
     fn take_wakers(&mut self) -> (Option<Waker>, Vec<Waker>) {
         let receiver = if self.over || !self.ready.is_empty() { self.receiver.take() } else { None };
         let room = self.may_send().is_err() || self.output.len() + self.unsent < self.send_limit / 2 + 1;
-        let senders = if room { mem::take(&mut self.waiting_senders) } else { Vec::new() };
+        let mut senders = if room { mem::take(&mut self.waiting_senders) } else { Vec::new() };
+        if self.is_flushed() || self.error.is_some() {
+            senders.append(&mut self.flushing);
+        }
         (receiver, senders)
     }
 }
@@ -442,6 +469,12 @@ fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) {
     match slot {
         Some(waker) => waker.clone_from(cx.waker()),
         None => *slot = Some(cx.waker().clone()),
+    }
+}
+
+fn remember_one_more(wakers: &mut Vec<Waker>, cx: &Context<'_>) {
+    if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+        wakers.push(cx.waker().clone());
     }
 }
 
@@ -486,6 +519,13 @@ impl Session {
     }
 }
 
+/// A server that ends without waiting drops it: whoever holds the socket elsewhere is told.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.update(State::disconnect);
+    }
+}
+
 impl Upgraded for Session {
     fn poll(
         &mut self,
@@ -520,6 +560,7 @@ impl Upgraded for Session {
             state.unsent = output.len();
             mem::swap(&mut state.input, input.buffer);
             state.in_turn = false;
+            state.end = 0;
             mem::replace(&mut state.start, 0) - input.start
         });
         consumed
@@ -532,13 +573,7 @@ impl Upgraded for Session {
     }
 
     fn disconnected(&mut self) {
-        self.update(|state| {
-            state.core.abort();
-            state.over = true;
-            if state.peer_close.is_none() {
-                state.error.get_or_insert(WebSocketError::Disconnected);
-            }
-        });
+        self.update(State::disconnect);
     }
 
     fn drain(&mut self, now: Instant) {
@@ -555,6 +590,8 @@ impl Upgraded for Session {
         let (more, woken) = self.update(|state| {
             state.unsent = pending;
             state.core.written(progress, pending > 0, now);
+            state.now = now;
+            state.write_control();
             pending == 0 && !state.output.is_empty()
         });
         more || woken
@@ -562,10 +599,19 @@ impl Upgraded for Session {
 
     fn handle_timeout(&mut self, now: Instant) {
         self.update(|state| {
-            if let Err(error) = state.core.handle_timeout(now) {
-                state.now = now;
-                state.fail(error);
-                state.over = true;
+            if state.core.poll_timeout().is_none_or(|due| due > now) {
+                return;
+            }
+            state.now = now;
+            match state.core.handle_timeout(now) {
+                // A ping goes out, however much waits before it.
+                Ok(()) => {
+                    state.core.write_control(now, state.output.buffer());
+                }
+                Err(error) => {
+                    state.fail(error);
+                    state.over = true;
+                }
             }
         });
     }
@@ -576,13 +622,18 @@ impl Upgraded for Session {
 
     fn wants_read(&mut self, now: Instant) -> bool {
         let mut state = self.shared.lock();
-        let full = state.is_full();
+        let full = state.is_full() && !state.over;
         state.core.hold_input(full, now);
         state.core.wants_read() && !full
     }
 
     fn close_action(&mut self) -> CloseAction {
-        self.shared.lock().core.close_action()
+        let state = self.shared.lock();
+        match state.core.close_action() {
+            // The driver has to take that first, and asks again.
+            CloseAction::Linger | CloseAction::AfterFlush if !state.output.is_empty() => CloseAction::None,
+            action => action,
+        }
     }
 
     fn is_finished(&self) -> bool {
