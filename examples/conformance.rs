@@ -11,14 +11,16 @@
 //! | `/cookie` | one `name=value` a line |
 //! | `/stream?n=N&ms=M` | N lines `chunk i`, one every M milliseconds, chunked |
 //! | `/sse?n=N` | `retry: 200`, then N events, their IDs from the one after `Last-Event-ID` or from 1; of type `tick` if divisible by 3 |
+//! | `/ws` | a WebSocket of any origin that echoes messages to 64 MiB; the text `please-close CODE REASON` closes it |
 
 use std::time::Duration;
 
 use futures_lite::stream::{self, StreamExt as _};
 use serde::Deserialize;
+use sinew_tokio::websocket::{CloseCode, Config as WebSocketConfig, DeflateConfig};
 use sinew_tokio::{
     Body, BodyError, Bytes, Event, EventError, Handle, IntoResponse, LastEventId, Method, Query, Request,
-    Response, Router, Sse, StatusCode,
+    Response, Router, Sse, StatusCode, WebSocketUpgrade, get,
 };
 
 /// Bodies up to this size are read to their end before they are answered, so that a mistake late in
@@ -28,7 +30,7 @@ const COLLECT: usize = 256 * 1024;
 const ALLOW: (&str, &str) = ("allow", "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
 
 fn main() -> std::io::Result<()> {
-    sinew_examples::run(Router::new().fallback(answer))
+    sinew_examples::run(Router::new().route("/ws", get(websocket)).fallback(answer))
 }
 
 async fn answer(
@@ -53,6 +55,33 @@ async fn answer(
         },
         _ => echo(request.into_body()).await,
     }
+}
+
+/// Sends messages back, or closes as it is told.
+async fn websocket(ws: WebSocketUpgrade) -> Response {
+    let config = WebSocketConfig {
+        max_message_bytes: 64 << 20,
+        max_frame_bytes: 64 << 20,
+        max_fragments: 70_000,
+        ..WebSocketConfig::default()
+    };
+    ws.config(config).any_origin().deflate(DeflateConfig::default()).on_upgrade(|mut socket| async move {
+        while let Ok(Some(message)) = socket.recv().await {
+            let close = message.as_text().and_then(please_close);
+            let closed = close.is_some_and(|(code, reason)| socket.close(code, reason).is_ok());
+            if !closed && socket.send(message).await.is_err() {
+                break;
+            }
+        }
+    })
+}
+
+/// What `please-close CODE REASON` asks for; the reason may be empty. `None` for any other text.
+fn please_close(text: &str) -> Option<(CloseCode, &str)> {
+    let rest = text.strip_prefix("please-close ")?;
+    let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+    let digits = code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit());
+    Some((CloseCode::new(code.parse().ok().filter(|_| digits)?), reason))
 }
 
 /// The body as it came, or `hello`.
