@@ -8,6 +8,7 @@
 mod adapters;
 mod parts;
 pub mod raw;
+pub mod ws_client;
 
 pub use adapters::{Adapter, Running, Smol, Std, Tokio};
 pub use parts::{Count, Flag, Gate, SetOnDrop, eventually, have_program};
