@@ -32,8 +32,8 @@ const MAX_NAME: usize = 32;
 /// Bytes of a message. A longer one ends the connection with code 1009.
 const MAX_TEXT: u64 = 4096;
 
-/// Bytes that a member may be behind.
-const UNREAD: usize = 64 * 1024;
+/// Bytes that a member may be behind: sixty of the longest messages.
+const UNREAD: usize = 256 * 1024;
 
 /// Between two messages of one member, so that nobody can talk faster than the others read.
 const PAUSE: Duration = Duration::from_millis(25);
