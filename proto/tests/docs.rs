@@ -2,8 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use sinew_proto::websocket::Config;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The tests that run on every adapter.
+fn suite() -> PathBuf {
+    root().join("tests/tests/suite")
 }
 
 fn document(name: &str) -> String {
@@ -58,7 +65,7 @@ fn every_threat_has_a_test_that_exists() {
         let there = if name.contains('/') {
             root().join(&name).exists()
         } else if name.contains('.') {
-            root().join("tests/tests/suite").join(&name).exists()
+            suite().join(&name).exists()
         } else {
             fixtures.contains(&format!("| `{name}` |"))
         };
@@ -71,5 +78,43 @@ fn every_threat_has_a_test_that_exists() {
         for (name, _) in table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |")) {
             assert!(page.contains(&format!("`{name}`")), "{name} has no row");
         }
+    }
+}
+
+#[test]
+fn every_claim_about_websocket_has_a_test_that_exists() {
+    let text = document("websocket.md");
+    let named = tests_named(&text);
+    assert!(named.len() > 30, "{} names", named.len());
+    for (name, line) in named {
+        let there = if name.contains('/') { root().join(&name) } else { suite().join(&name) };
+        assert!(there.exists(), "no {} for {line}", there.display());
+    }
+}
+
+#[test]
+fn the_defaults_of_websocket_are_as_they_are_told() {
+    let text = document("websocket.md");
+    let Config {
+        max_message_bytes,
+        max_frame_bytes,
+        max_fragments,
+        stream: _,
+        ping_interval,
+        pong_timeout,
+        close_timeout,
+        write_timeout,
+    } = Config::default();
+    for (name, value) in [
+        ("max_message_bytes", format!("{} MiB", max_message_bytes >> 20)),
+        ("max_frame_bytes", format!("{} MiB", max_frame_bytes >> 20)),
+        ("max_fragments", max_fragments.to_string()),
+        ("ping_interval", format!("{} s", ping_interval.as_secs_f32())),
+        ("pong_timeout", format!("{} s", pong_timeout.as_secs_f32())),
+        ("close_timeout", format!("{} s", close_timeout.as_secs_f32())),
+        ("write_timeout", format!("{} s", write_timeout.as_secs_f32())),
+    ] {
+        let row = format!("| `{name}` | {value} |");
+        assert!(text.contains(&row), "{row}");
     }
 }
