@@ -35,7 +35,7 @@ const MAX_TEXT: u64 = 4096;
 /// Bytes that a member may be behind: sixty of the longest messages.
 const UNREAD: usize = 256 * 1024;
 
-/// Between two messages of one member, so that nobody can talk faster than the others read.
+/// Between two messages of one member, so that one alone cannot fill the buffers of all others at once.
 const PAUSE: Duration = Duration::from_millis(25);
 
 fn main() -> std::io::Result<()> {
