@@ -13,7 +13,8 @@ use sinew_proto::websocket::DeflateConfig;
 use sinew_proto::websocket::{ClientHandshake, Config, Connection, HandshakeError, TermsError};
 use sinew_proto::{FieldError, FieldTable, Instant, RecvError, SendQueue, StatusCode};
 
-use super::session::{Session, Shared};
+use super::session::Session;
+use super::shared::Shared;
 use super::{BlockingWebSocket, SEND_BUFFER, Terms, WebSocket};
 use crate::Headers;
 use crate::blocking::block_on;

@@ -35,7 +35,9 @@
 mod client;
 mod message;
 mod session;
+mod shared;
 mod socket;
+mod state;
 
 use std::{fmt, io};
 
@@ -50,7 +52,8 @@ pub use sinew_proto::websocket::{CloseCode, Config, HandshakeError, ProtocolErro
 pub use sinew_proto::websocket::{DeflateConfig, WindowBits};
 pub use socket::{BlockingWebSocket, WebSocket, WebSocketReceiver, WebSocketSender};
 
-use self::session::{Handler, Session, Shared};
+use self::session::{Handler, Session};
+use self::shared::Shared;
 use crate::extract::reject;
 use crate::into_response::text;
 use crate::upgrade::Upgrade;
@@ -91,6 +94,9 @@ pub enum WebSocketError {
     /// One side has closed: nothing can be sent any more.
     #[error("the connection is closing")]
     Closed,
+    /// Too much is on its way to the peer; the message was not sent.
+    #[error("the peer does not read fast enough")]
+    Full,
     /// A close code that may not be sent, or a reason longer than 123 bytes.
     #[error("the close code or its reason is not valid")]
     InvalidClose,
@@ -106,6 +112,7 @@ impl From<WebSocketError> for io::Error {
             WebSocketError::Protocol(_) => io::ErrorKind::InvalidData,
             WebSocketError::Disconnected => io::ErrorKind::ConnectionReset,
             WebSocketError::Closed => io::ErrorKind::BrokenPipe,
+            WebSocketError::Full => io::ErrorKind::WouldBlock,
             WebSocketError::InvalidClose => io::ErrorKind::InvalidInput,
         };
         Self::new(kind, error)

@@ -1,14 +1,13 @@
 //! The socket that a handler holds, whole or in halves, to await or to block on.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use bytestring::ByteString;
 use sinew_proto::websocket::CloseCode;
 
-use super::session::Shared;
+use super::shared::Shared;
 use super::{CloseReason, Message, WebSocketError};
 use crate::blocking::block_on;
 
@@ -33,8 +32,6 @@ pub struct WebSocketSender {
 #[derive(Debug)]
 pub struct WebSocketReceiver {
     shared: Arc<Shared>,
-    /// Messages that were taken together with one that was asked for.
-    taken: VecDeque<Message>,
     protocol: Option<ByteString>,
 }
 
@@ -42,7 +39,7 @@ impl WebSocket {
     pub(super) fn new(shared: Arc<Shared>, protocol: Option<ByteString>) -> Self {
         Self {
             sender: WebSocketSender { shared: shared.clone() },
-            receiver: WebSocketReceiver { shared, taken: VecDeque::new(), protocol },
+            receiver: WebSocketReceiver { shared, protocol },
         }
     }
 
@@ -138,6 +135,18 @@ impl WebSocketSender {
         poll_fn(move |cx| self.shared.poll_send(&message, cx))
     }
 
+    /// Sends a message if there is room for it now: for a broadcast that waits for nobody.
+    ///
+    /// # Errors
+    /// [`WebSocketError::Full`] if there is none; another [`WebSocketError`] if the connection is
+    /// closing, or has ended.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), WebSocketError> {
+        match self.shared.poll_send(&message.into(), &Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(WebSocketError::Full),
+        }
+    }
+
     /// The same from a thread that may block.
     ///
     /// # Errors
@@ -188,17 +197,7 @@ impl WebSocketReceiver {
     /// As there.
     #[inline]
     pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, WebSocketError>> + Send + '_ {
-        poll_fn(|cx| {
-            if let Some(message) = self.taken.pop_front() {
-                return Poll::Ready(Ok(Some(message)));
-            }
-            let polled = self.shared.poll_recv(&mut self.taken, cx);
-            if polled.is_pending() && self.taken.capacity() > 0 {
-                // A socket that waits owns no memory for messages.
-                self.taken = VecDeque::new();
-            }
-            polled
-        })
+        poll_fn(|cx| self.shared.poll_recv(cx))
     }
 
     /// The same from a thread that may block.

@@ -1,0 +1,306 @@
+//! Where handles and driver find the state of a connection.
+//!
+//! It lies in a mutex, but for the time in which the driver polls the handler: then it is with that
+//! thread, so that the handler takes its messages straight out of what was read, and writes into the
+//! one buffer that is written at the end of the turn, without a lock. What other threads want in the
+//! meantime waits in the mutex until the turn ends; no one waits for a handler.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use sinew_proto::Instant;
+use sinew_proto::websocket::{CloseCode, Connection};
+
+use super::state::{MESSAGE_COST, State, remember_one_more};
+use super::{CloseReason, Message, WebSocketError};
+
+/// What handles and driver share.
+pub(super) struct Shared(Mutex<Home>);
+
+struct Home {
+    /// Away for the time of a turn.
+    state: Option<Box<State>>,
+    late: Late,
+    peer_close: Option<CloseReason>,
+    receiver_gone: bool,
+    senders: usize,
+    driver: Option<Waker>,
+}
+
+/// What came while the state was away.
+#[derive(Default)]
+struct Late {
+    /// Whether messages could be sent when it went, and how many bytes of them.
+    open: bool,
+    room: usize,
+    messages: VecDeque<Message>,
+    close: Option<CloseReason>,
+    discard: bool,
+    /// Who is to ask again.
+    wakers: Vec<Waker>,
+}
+
+thread_local! {
+    /// The turn that this thread is in.
+    static TURN: RefCell<Turn> = const { RefCell::new(Turn { of: 0, state: None }) };
+}
+
+/// The state of the connection whose handler is being polled. A handler may poll another connection
+/// itself: turns nest.
+pub(super) struct Turn {
+    /// The address of the [`Shared`] that it belongs to.
+    of: usize,
+    state: Option<Box<State>>,
+}
+
+impl Shared {
+    pub(super) fn new(core: Connection, lends: bool, send_limit: usize, now: Instant) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Home {
+            state: Some(Box::new(State::new(core, lends, send_limit, now))),
+            late: Late::default(),
+            peer_close: None,
+            receiver_gone: false,
+            senders: 1,
+            driver: None,
+        })))
+    }
+
+    /// What tells it from others.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Home> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with the state: of this thread's turn, or at home. If it is with another thread,
+    /// `late` is done at home instead.
+    #[inline]
+    fn with<T>(&self, now: impl FnOnce(&mut State) -> T, late: impl FnOnce(&mut Late) -> T) -> T {
+        let of = self.address();
+        let here = TURN.with_borrow_mut(|turn| match &mut turn.state {
+            Some(state) if turn.of == of => Ok(now(state)),
+            _ => Err(now),
+        });
+        match here {
+            Ok(result) => result,
+            Err(now) => self.with_home(|home| match &mut home.state {
+                Some(state) => now(state),
+                None => late(&mut home.late),
+            }),
+        }
+    }
+
+    /// Does something at home, and wakes the driver if it has something to do for it.
+    fn with_home<T>(&self, change: impl FnOnce(&mut Home) -> T) -> T {
+        let mut home = self.lock();
+        let result = change(&mut home);
+        let wanted = home.state.as_mut().is_some_and(|state| mem::take(&mut state.wants_turn));
+        let driver = if wanted { home.driver.take() } else { None };
+        drop(home);
+        wake(driver);
+        result
+    }
+
+    /// The next message. `None` at the end.
+    #[inline]
+    pub(super) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Result<Option<Message>, WebSocketError>> {
+        self.with(
+            |state| state.poll_recv(cx),
+            |late| {
+                remember_one_more(&mut late.wakers, cx);
+                Poll::Pending
+            },
+        )
+    }
+
+    /// Sends a message, once there is room.
+    #[inline]
+    pub(super) fn poll_send(&self, message: &Message, cx: &Context<'_>) -> Poll<Result<(), WebSocketError>> {
+        self.with(|state| state.poll_send(message, cx), |late| late.poll_send(message, cx))
+    }
+
+    /// Ready when everything is written.
+    pub(super) fn poll_flush(&self, cx: &Context<'_>) -> Poll<Result<(), WebSocketError>> {
+        self.with(
+            |state| state.poll_flush(cx),
+            |late| {
+                remember_one_more(&mut late.wakers, cx);
+                Poll::Pending
+            },
+        )
+    }
+
+    pub(super) fn close(&self, reason: CloseReason) -> Result<(), WebSocketError> {
+        if !reason.code.is_sendable() || reason.reason.len() > CloseReason::MAX_BYTES {
+            return Err(WebSocketError::InvalidClose);
+        }
+        let again = reason.clone();
+        self.with(|state| state.close(reason), |late| late.close(again))
+    }
+
+    /// Closes for a reason that goes before the one of a socket which was dropped.
+    pub(super) fn close_with(&self, reason: CloseReason) {
+        // The driver asks for it, outside of its turn.
+        self.with_home(|home| {
+            if let Some(state) = &mut home.state {
+                state.close_with(reason);
+            }
+        });
+    }
+
+    pub(super) fn peer_close(&self) -> Option<CloseReason> {
+        let here = self.with(|state| state.peer_close.clone(), |_| None);
+        here.or_else(|| self.lock().peer_close.clone())
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.with(|state| state.may_send().is_ok(), |late| late.is_open())
+    }
+
+    pub(super) fn add_sender(&self) {
+        self.lock().senders += 1;
+    }
+
+    pub(super) fn drop_sender(&self) {
+        let mut home = self.lock();
+        home.senders -= 1;
+        let last = home.is_dropped();
+        drop(home);
+        if last {
+            self.close_dropped();
+        }
+    }
+
+    pub(super) fn drop_receiver(&self) {
+        let mut home = self.lock();
+        home.receiver_gone = true;
+        let last = home.is_dropped();
+        drop(home);
+        self.with(State::discard, |late| late.discard = true);
+        if last {
+            self.close_dropped();
+        }
+    }
+
+    /// Nobody will say anything more.
+    fn close_dropped(&self) {
+        // It may be closing already.
+        let _ = self.close(CloseReason { code: CloseCode::NORMAL, reason: String::new() });
+    }
+
+    /// Takes the state for a turn of this thread. Returns the turn that this one is inside of.
+    pub(super) fn begin_turn(&self, cx: &Context<'_>, begin: impl FnOnce(&mut State)) -> Turn {
+        let mut home = self.lock();
+        match &mut home.driver {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => home.driver = Some(cx.waker().clone()),
+        }
+        let mut state = home.state.take();
+        if let Some(state) = &mut state {
+            begin(state);
+            home.late.open = state.may_send().is_ok();
+            home.late.room = state.room();
+        }
+        drop(home);
+        TURN.replace(Turn { of: self.address(), state })
+    }
+
+    /// Brings the state home, does with it what came in the meantime, and wakes whom that concerns.
+    pub(super) fn end_turn<T>(&self, outer: Turn, end: impl FnOnce(&mut State) -> T) -> Option<T> {
+        let mut state = TURN.replace(outer).state?;
+        let mut home = self.lock();
+        home.late.settle(&mut state);
+        let result = end(&mut state);
+        if state.peer_close.is_some() {
+            home.peer_close.clone_from(&state.peer_close);
+        }
+        let late = mem::take(&mut home.late.wakers);
+        let (receiver, senders) = state.take_wakers();
+        home.state = Some(state);
+        drop(home);
+        wake(receiver);
+        senders.into_iter().chain(late).for_each(Waker::wake);
+        Some(result)
+    }
+
+    /// Changes the state outside of a turn, for the driver, and wakes whom that concerns. Returns
+    /// whether that was anybody.
+    pub(super) fn update<T: Default>(&self, change: impl FnOnce(&mut State) -> T) -> (T, bool) {
+        let mut home = self.lock();
+        let Some(state) = &mut home.state else {
+            return (T::default(), false);
+        };
+        let result = change(state);
+        let (receiver, senders) = state.take_wakers();
+        drop(home);
+        let woken = receiver.is_some() || !senders.is_empty();
+        wake(receiver);
+        senders.into_iter().for_each(Waker::wake);
+        (result, woken)
+    }
+
+    /// Asks the state outside of a turn, for the driver.
+    pub(super) fn ask<T>(&self, question: impl FnOnce(&mut State) -> T) -> Option<T> {
+        self.lock().state.as_deref_mut().map(question)
+    }
+}
+
+impl Home {
+    fn is_dropped(&self) -> bool {
+        self.senders == 0 && self.receiver_gone
+    }
+}
+
+impl Late {
+    fn is_open(&self) -> bool {
+        self.open && self.close.is_none()
+    }
+
+    fn poll_send(&mut self, message: &Message, cx: &Context<'_>) -> Poll<Result<(), WebSocketError>> {
+        if !self.is_open() {
+            return Poll::Ready(Err(WebSocketError::Closed));
+        }
+        if self.room == 0 {
+            remember_one_more(&mut self.wakers, cx);
+            return Poll::Pending;
+        }
+        self.room = self.room.saturating_sub(message.len() + MESSAGE_COST);
+        self.messages.push_back(message.clone());
+        Poll::Ready(Ok(()))
+    }
+
+    fn close(&mut self, reason: CloseReason) -> Result<(), WebSocketError> {
+        if !self.is_open() {
+            return Err(WebSocketError::Closed);
+        }
+        self.close = Some(reason);
+        Ok(())
+    }
+
+    /// Does what came while the state was away.
+    fn settle(&mut self, state: &mut State) {
+        for message in mem::take(&mut self.messages) {
+            // The handler may have closed in the meantime: then they came too late.
+            if state.may_send().is_ok() {
+                let _ = state.write(&message);
+            }
+        }
+        if let Some(reason) = self.close.take() {
+            let _ = state.close(reason);
+        }
+        if mem::take(&mut self.discard) {
+            state.discard();
+        }
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

@@ -1,0 +1,404 @@
+//! A connection that speaks WebSocket, as far as one thread at a time sees it: the core, what was read,
+//! what is to be written, and who waits.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::mem;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use sinew_proto::http1::CloseAction;
+use sinew_proto::websocket::{CloseCode, CloseFrame, Connection, Event, MessageKind, ProtocolError};
+use sinew_proto::{Instant, SendQueue};
+
+use super::{CloseReason, Message, WebSocketError};
+use crate::upgrade::Received;
+
+/// Messages that nobody has asked for yet are read up to this many bytes, so that pings and close
+/// frames behind them are seen.
+const READ_AHEAD: usize = 64 * 1024;
+
+/// What a queued message takes next to its payload, about.
+pub(super) const MESSAGE_COST: usize = 64;
+
+/// While more than this waits to be written, of several pings only the last is answered.
+const PONG_LIMIT: usize = 16 * 1024;
+
+pub(super) struct State {
+    core: Connection,
+    /// What the driver has read, from `start` to `end`; empty but in its turn.
+    input: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// What the driver is to write next.
+    output: SendQueue<Bytes>,
+    /// What it has taken and not written.
+    unsent: usize,
+    send_limit: usize,
+    /// Whether large payloads are sent as they lie in memory.
+    lends: bool,
+    now: Instant,
+    /// Messages that were read and not asked for.
+    ready: VecDeque<Message>,
+    ready_bytes: usize,
+    /// Nobody asks for messages any more.
+    discards: bool,
+    /// Nothing more comes.
+    over: bool,
+    /// The peer has sent a close frame, with a reason or without one.
+    peer_closed: bool,
+    pub(super) peer_close: Option<CloseReason>,
+    /// Told once to who receives, and to everybody who sends.
+    error: Option<WebSocketError>,
+    error_told: bool,
+    /// A close frame to be sent after what was sent before.
+    close_request: Option<CloseReason>,
+    /// There is something to do for the driver.
+    pub(super) wants_turn: bool,
+    receiver: Option<Waker>,
+    waiting_senders: Vec<Waker>,
+    /// Who waits until everything is written.
+    flushing: Vec<Waker>,
+}
+
+impl State {
+    pub(super) fn new(core: Connection, lends: bool, send_limit: usize, now: Instant) -> Self {
+        Self {
+            core,
+            input: Vec::new(),
+            start: 0,
+            end: 0,
+            output: SendQueue::new(),
+            unsent: 0,
+            send_limit: send_limit.max(1),
+            lends,
+            now,
+            ready: VecDeque::new(),
+            ready_bytes: 0,
+            discards: false,
+            over: false,
+            peer_closed: false,
+            peer_close: None,
+            error: None,
+            error_told: false,
+            close_request: None,
+            wants_turn: false,
+            receiver: None,
+            waiting_senders: Vec::new(),
+            flushing: Vec::new(),
+        }
+    }
+
+    /// The next message. `None` at the end.
+    #[inline]
+    pub(super) fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Result<Option<Message>, WebSocketError>> {
+        if self.ready.is_empty() && self.start < self.end {
+            if let Some(message) = self.next_message() {
+                return Poll::Ready(Ok(Some(message)));
+            }
+        }
+        self.poll_ready(cx)
+    }
+
+    fn poll_ready(&mut self, cx: &Context<'_>) -> Poll<Result<Option<Message>, WebSocketError>> {
+        if let Some(message) = self.ready.pop_front() {
+            let was_full = self.is_full();
+            self.ready_bytes -= message.len() + MESSAGE_COST;
+            self.wants_turn |= was_full && !self.is_full();
+            if self.ready.is_empty() {
+                // A socket that waits owns no memory for messages.
+                self.ready = VecDeque::new();
+            }
+            return Poll::Ready(Ok(Some(message)));
+        }
+        if self.over {
+            let error = if self.error_told { None } else { self.error };
+            self.error_told = true;
+            return Poll::Ready(error.map_or(Ok(None), Err));
+        }
+        remember(&mut self.receiver, cx);
+        Poll::Pending
+    }
+
+    /// Sends a message, once there is room.
+    #[inline]
+    pub(super) fn poll_send(
+        &mut self,
+        message: &Message,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), WebSocketError>> {
+        self.may_send()?;
+        if self.room() == 0 {
+            remember_one_more(&mut self.waiting_senders, cx);
+            return Poll::Pending;
+        }
+        Poll::Ready(self.write(message))
+    }
+
+    /// How many bytes may be sent yet. A message that is begun within them is sent as a whole.
+    pub(super) fn room(&self) -> usize {
+        self.send_limit.saturating_sub(self.output.len() + self.unsent)
+    }
+
+    /// Ready when everything is written.
+    pub(super) fn poll_flush(&mut self, cx: &Context<'_>) -> Poll<Result<(), WebSocketError>> {
+        if let Some(error) = self.error {
+            return Poll::Ready(Err(error));
+        }
+        if self.is_flushed() {
+            return Poll::Ready(Ok(()));
+        }
+        remember_one_more(&mut self.flushing, cx);
+        Poll::Pending
+    }
+
+    /// Closes, once what was sent before is written.
+    pub(super) fn close(&mut self, reason: CloseReason) -> Result<(), WebSocketError> {
+        self.may_send()?;
+        self.close_request = Some(reason);
+        self.wants_turn = true;
+        Ok(())
+    }
+
+    /// Closes for a reason that goes before the one of a socket which was dropped.
+    pub(super) fn close_with(&mut self, reason: CloseReason) {
+        if self.core.can_send() {
+            self.close_request = Some(reason);
+            self.wants_turn = true;
+        }
+    }
+
+    /// Nobody asks for messages any more.
+    pub(super) fn discard(&mut self) {
+        self.discards = true;
+        self.receiver = None;
+        self.ready_bytes = 0;
+        self.ready = VecDeque::new();
+        self.wants_turn = true;
+    }
+
+    /// The next message in the input, and what comes before it.
+    #[inline]
+    fn next_message(&mut self) -> Option<Message> {
+        loop {
+            let input = self.input.get_mut(self.start..self.end).unwrap_or_default();
+            let step = match self.core.poll(input, self.now) {
+                Ok(step) => step,
+                Err(error) => {
+                    self.fail(error);
+                    continue;
+                }
+            };
+            self.start += step.consumed;
+            match step.event {
+                Event::Binary(Cow::Borrowed(bytes)) => {
+                    return Some(Message::Binary(Bytes::copy_from_slice(bytes)));
+                }
+                Event::Binary(Cow::Owned(bytes)) => return Some(Message::Binary(bytes.into())),
+                Event::Text(text) => return Some(Message::Text(text.into_owned().into())),
+                Event::Ping(_) => {
+                    if self.output.len() + self.unsent < PONG_LIMIT {
+                        self.core.write_control(self.now, self.output.buffer());
+                    }
+                }
+                Event::Close(frame) => {
+                    self.peer_closed = true;
+                    self.peer_close = frame.map(Into::into);
+                }
+                // Pieces are asked for by a configuration that is not used here.
+                Event::Pong(_) | Event::Piece { .. } => {}
+                Event::NeedInput => return None,
+                Event::Closed => {
+                    self.over = true;
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, error: ProtocolError) {
+        self.error.get_or_insert(WebSocketError::Protocol(error));
+        self.core.fail(error, self.now, self.output.buffer());
+    }
+
+    #[inline]
+    pub(super) fn may_send(&self) -> Result<(), WebSocketError> {
+        match self.error {
+            Some(error) => Err(error),
+            None if self.close_request.is_some() || !self.core.can_send() => Err(WebSocketError::Closed),
+            None => Ok(()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn write(&mut self, message: &Message) -> Result<(), WebSocketError> {
+        self.wants_turn = true;
+        if self.lends && message.len() > SendQueue::<Bytes>::COPY_LIMIT {
+            let (kind, payload) = match message {
+                Message::Text(text) => (MessageKind::Text, text.as_bytes()),
+                Message::Binary(payload) => (MessageKind::Binary, payload),
+            };
+            let fragment = self.core.fragment(kind, payload.len() as u64, true);
+            let fragment = fragment.map_err(|_| WebSocketError::Closed)?;
+            self.output.buffer().extend_from_slice(fragment.prefix());
+            self.output.push(payload.clone());
+            return Ok(());
+        }
+        self.core.send(message.as_proto(), self.output.buffer()).map_err(|_| WebSocketError::Closed)
+    }
+
+    fn is_full(&self) -> bool {
+        self.ready_bytes >= READ_AHEAD
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.output.is_empty() && self.unsent == 0
+    }
+
+    /// The connection is gone. It has ended well if the peer has closed, and got all there was for it.
+    pub(super) fn disconnect(&mut self) {
+        self.core.abort();
+        self.over = true;
+        if !(self.peer_closed && self.is_flushed()) {
+            self.error.get_or_insert(WebSocketError::Disconnected);
+        }
+    }
+
+    /// Reads on behind what the handler has asked for. What comes after the end is thrown away.
+    fn read_ahead(&mut self) {
+        while !self.over && !self.is_full() {
+            let Some(message) = self.next_message() else {
+                break;
+            };
+            if !self.discards {
+                self.ready_bytes += message.len() + MESSAGE_COST;
+                self.ready.push_back(message);
+            }
+        }
+        if self.over {
+            self.start = self.end;
+        }
+    }
+
+    /// Everything that the connection itself has to say.
+    fn write_control(&mut self) {
+        if let Some(CloseReason { code, reason }) = self.close_request.take() {
+            let frame = CloseFrame { code, reason: &reason };
+            // Checked when it was asked for; or the peer was faster.
+            let _ = self.core.close(Some(frame), self.now, self.output.buffer());
+        }
+        // A peer that does not read gets no more pongs; one that closes gets its answer.
+        if self.output.len() + self.unsent < PONG_LIMIT || !self.core.can_send() {
+            self.core.write_control(self.now, self.output.buffer());
+        }
+    }
+
+    /// Everybody who waits for something that has happened.
+    pub(super) fn take_wakers(&mut self) -> (Option<Waker>, Vec<Waker>) {
+        let receiver = if self.over || !self.ready.is_empty() { self.receiver.take() } else { None };
+        let room = self.may_send().is_err() || self.room() >= self.send_limit / 2;
+        let mut senders = if room { mem::take(&mut self.waiting_senders) } else { Vec::new() };
+        if self.is_flushed() || self.error.is_some() {
+            senders.append(&mut self.flushing);
+        }
+        (receiver, senders)
+    }
+
+    /// The driver begins its turn, with what it has read.
+    pub(super) fn begin_turn(
+        &mut self,
+        input: &mut Received<'_>,
+        output: &mut SendQueue<Bytes>,
+        now: Instant,
+    ) {
+        self.now = now;
+        mem::swap(&mut self.input, input.buffer);
+        (self.start, self.end) = (input.start, input.end);
+        if output.is_empty() && self.output.is_empty() {
+            // Lends it the buffer of the thread.
+            mem::swap(&mut self.output, output);
+        }
+    }
+
+    /// The driver ends its turn: the handler has done what it could. Returns how much was consumed.
+    pub(super) fn end_turn(&mut self, input: &mut Received<'_>, output: &mut SendQueue<Bytes>) -> usize {
+        self.read_ahead();
+        self.write_control();
+        if output.is_empty() {
+            mem::swap(&mut self.output, output);
+        }
+        self.unsent = output.len();
+        self.wants_turn = false;
+        mem::swap(&mut self.input, input.buffer);
+        self.end = 0;
+        mem::replace(&mut self.start, 0) - input.start
+    }
+
+    pub(super) fn end_of_input(&mut self) {
+        self.core.end_of_input();
+    }
+
+    pub(super) fn drain(&mut self, now: Instant) {
+        self.now = now;
+        let reason = "the server is shutting down".into();
+        // It may be closing already.
+        let _ = self.close(CloseReason { code: CloseCode::GOING_AWAY, reason });
+    }
+
+    /// Returns whether there is more to write.
+    pub(super) fn written(&mut self, progress: bool, pending: usize, now: Instant) -> bool {
+        self.unsent = pending;
+        self.core.written(progress, pending > 0, now);
+        self.now = now;
+        self.write_control();
+        pending == 0 && !self.output.is_empty()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.core.poll_timeout().is_none_or(|due| due > now) {
+            return;
+        }
+        self.now = now;
+        match self.core.handle_timeout(now) {
+            // A ping goes out, however much waits before it.
+            Ok(()) => {
+                self.core.write_control(now, self.output.buffer());
+            }
+            Err(error) => {
+                self.fail(error);
+                self.over = true;
+            }
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.core.poll_timeout()
+    }
+
+    pub(super) fn wants_read(&mut self, now: Instant) -> bool {
+        let full = self.is_full() && !self.over;
+        self.core.hold_input(full, now);
+        self.core.wants_read() && !full
+    }
+
+    pub(super) fn close_action(&self) -> CloseAction {
+        match self.core.close_action() {
+            // The driver has to take that first, and asks again.
+            CloseAction::Linger | CloseAction::AfterFlush if !self.output.is_empty() => CloseAction::None,
+            action => action,
+        }
+    }
+}
+
+fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) {
+    match slot {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *slot = Some(cx.waker().clone()),
+    }
+}
+
+pub(super) fn remember_one_more(wakers: &mut Vec<Waker>, cx: &Context<'_>) {
+    if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+        wakers.push(cx.waker().clone());
+    }
+}
