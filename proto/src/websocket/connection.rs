@@ -10,9 +10,9 @@ use super::deadline::{Deadlines, Expired};
 use super::frame::{Header, MAX_CONTROL, Mask, Opcode, Short};
 use super::message::{MessageKind, Partial, Whole};
 use super::send::Sending;
-use super::{CloseCode, CloseFrame, Config, ProtocolError, utf8};
+use super::{CloseCode, CloseFrame, Config, Event, ProtocolError, utf8};
 use crate::http1::CloseAction;
-use crate::{Instant, Step};
+use crate::{Instant, Step, work};
 
 /// One side of a WebSocket connection, after the handshake (RFC 6455).
 ///
@@ -49,6 +49,8 @@ pub struct Connection {
     /// The message that has begun.
     message: Option<Partial>,
     end_of_input: bool,
+    /// How many bytes were left in the input. What is more than that is new; much is never left.
+    unread: u8,
     close: CloseAction,
     pub(super) sending: Sending,
     pub(super) deadlines: Deadlines,
@@ -83,36 +85,6 @@ struct Frame {
     mask: Mask,
 }
 
-/// What was found in the input.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event<'b> {
-    /// A whole text message. Borrowed if it came in one frame that was given as a whole.
-    Text(Cow<'b, str>),
-    /// A whole binary message. Borrowed if it came in one frame that was given as a whole.
-    Binary(Cow<'b, [u8]>),
-    /// Part of a message, with [`Config::stream`]. Text is checked, but may be cut inside of a
-    /// character.
-    Piece {
-        /// What the message is.
-        kind: MessageKind,
-        /// Its next bytes. None at all only in the last piece.
-        data: Cow<'b, [u8]>,
-        /// Whether the message is complete.
-        last: bool,
-    },
-    /// The peer asks whether we are there. [`Connection::write_control`] answers.
-    Ping(&'b [u8]),
-    /// The peer is there.
-    Pong(&'b [u8]),
-    /// The peer closes; nothing comes after it. [`Connection::write_control`] answers, unless we have
-    /// closed already.
-    Close(Option<CloseFrame<'b>>),
-    /// More input is needed.
-    NeedInput,
-    /// The connection is over. What was given is thrown away.
-    Closed,
-}
-
 /// Compressed bytes that are looked at for one piece: they may become a thousand times as many.
 #[cfg(feature = "deflate")]
 const INFLATE_STEP: usize = 1024;
@@ -133,7 +105,8 @@ impl Connection {
 
     fn new(config: &Config, sending: Sending, now: Instant) -> Self {
         let whole = config.max_frame_bytes.min(config.max_message_bytes);
-        let short = if sending.is_client() || config.stream { 0 } else { whole.saturating_add(1) };
+        let never = sending.is_client() || config.stream || config.max_fragments == 0;
+        let short = if never { 0 } else { whole.saturating_add(1) };
         Self {
             limits: Limits {
                 message: config.max_message_bytes,
@@ -147,6 +120,7 @@ impl Connection {
             frame: Frame::default(),
             message: None,
             end_of_input: false,
+            unread: 0,
             close: CloseAction::None,
             sending,
             deadlines: Deadlines::new(config, now),
@@ -167,7 +141,7 @@ impl Connection {
     ///
     /// `input` begins with what earlier calls did not consume, unchanged. Bytes that are not consumed
     /// are not altered either; those that are consumed belong to the event. An input buffer needs room
-    /// for 139 bytes in one piece, the longest control frame.
+    /// for 131 bytes in one piece, the longest control frame.
     ///
     /// # Errors
     /// [`ProtocolError`] if the peer breaks a rule or ends without a close frame; hand it to
@@ -192,7 +166,9 @@ impl Connection {
     ) -> Result<Step<Event<'b>>, ProtocolError> {
         let consumed = Short::HEADER.saturating_add(frame.len);
         let payload = input.get_mut(Short::HEADER..consumed).unwrap_or_default();
+        work::step(consumed);
         frame.mask.apply(payload);
+        self.unread = 0;
         self.deadlines.heard(now);
         if !frame.text {
             return Ok(Step { consumed, event: Event::Binary(Cow::Borrowed(payload)) });
@@ -205,10 +181,15 @@ impl Connection {
     }
 
     fn poll_any<'b>(&mut self, input: &'b mut [u8], now: Instant) -> Result<Step<Event<'b>>, ProtocolError> {
+        let given = input.len();
         match self.receive(input) {
             Ok(step) => {
-                if step.consumed > 0 {
+                if step.consumed > 0 || given > usize::from(self.unread) {
                     self.deadlines.heard(now);
+                }
+                self.unread = u8::try_from(given.saturating_sub(step.consumed)).unwrap_or(u8::MAX);
+                if matches!(step.event, Event::Close(_)) {
+                    self.await_end(now);
                 }
                 Ok(step)
             }
@@ -261,6 +242,7 @@ impl Connection {
             if plain && header.len <= rest as u64 {
                 let len = usize::try_from(header.len).unwrap_or(rest);
                 let consumed = consumed.saturating_add(header.size).saturating_add(len);
+                work::step(len);
                 let payload: &'b [u8] = payload(input, &header, len);
                 let event = if header.opcode == Opcode::Text {
                     Event::Text(Cow::Borrowed(utf8::whole(payload).ok_or(ProtocolError::InvalidUtf8)?))
@@ -275,9 +257,6 @@ impl Connection {
                 Partial::new(kind, header.compressed)
             });
             message.fragments = message.fragments.saturating_add(1);
-            if message.fragments > self.limits.fragments {
-                return Err(ProtocolError::TooManyFragments);
-            }
             self.frame = Frame { left: header.len, fin: header.fin, mask: header.mask };
             self.receive = Receive::Payload;
             input = input.split_at_mut_checked(header.size).unwrap_or_default().1;
@@ -285,14 +264,14 @@ impl Connection {
         }
     }
 
-    /// Whether this frame may come now, and is not too large.
+    /// Whether this frame may come now, is not too large, and is not one too many.
     #[inline]
     fn begin_frame(&self, header: &Header) -> Result<(), ProtocolError> {
-        let size = match (&self.message, header.opcode) {
+        let (size, fragments) = match (&self.message, header.opcode) {
             (None, Opcode::Continuation) => return Err(ProtocolError::UnexpectedContinuation),
             (Some(_), Opcode::Text | Opcode::Binary) => return Err(ProtocolError::ExpectedContinuation),
-            (Some(message), _) => message.size,
-            (None, _) => 0,
+            (Some(message), _) => (message.size, message.fragments),
+            (None, _) => (0, 0),
         };
         if header.compressed && (self.message.is_some() || !self.inflates()) {
             return Err(ProtocolError::ReservedBits);
@@ -307,6 +286,9 @@ impl Connection {
             if !compressed && size.saturating_add(header.len) > self.limits.message {
                 return Err(ProtocolError::MessageTooLarge);
             }
+        }
+        if fragments >= self.limits.fragments {
+            return Err(ProtocolError::TooManyFragments);
         }
         Ok(())
     }
@@ -334,6 +316,7 @@ impl Connection {
 
     /// The next bytes of the payload.
     fn payload<'b>(&mut self, piece: &'b mut [u8]) -> Result<Option<Event<'b>>, ProtocolError> {
+        work::step(piece.len());
         self.frame.mask.apply(piece);
         self.frame.left = self.frame.left.saturating_sub(piece.len() as u64);
         let frame_complete = self.frame.left == 0;
@@ -353,7 +336,7 @@ impl Connection {
             message.check(piece)?;
             return self.piece(message, Cow::Borrowed(piece), last);
         }
-        message.push(piece, self.frame.left)?;
+        message.push(piece, self.frame.fin.then_some(self.frame.left))?;
         self.keep(message, last)
     }
 
@@ -372,9 +355,12 @@ impl Connection {
         if self.limits.stream {
             message.check(inflated)?;
             let data = Cow::Owned(inflated.to_vec());
+            if last {
+                compression.end_of_message();
+            }
             return self.piece(message, data, last);
         }
-        message.push(inflated, 0)?;
+        message.push(inflated, last.then_some(0))?;
         if last {
             compression.end_of_message();
         }
@@ -454,6 +440,18 @@ impl Connection {
     /// The peer will send nothing more. Call [`poll`](Self::poll) again, to learn what that means.
     pub fn end_of_input(&mut self) {
         self.end_of_input = true;
+        if self.receive == Receive::Closed {
+            self.deadlines.ended();
+        }
+    }
+
+    /// From now on the end is waited for, unless it has come.
+    pub(super) fn await_end(&mut self, now: Instant) {
+        if self.receive == Receive::Closed && self.end_of_input {
+            self.deadlines.ended();
+        } else {
+            self.deadlines.closing(now);
+        }
     }
 
     /// Whether more input is of use now.
@@ -554,10 +552,13 @@ impl Connection {
             && self.sending.close(Some(CloseFrame { code, reason: error.message() }), out).is_ok();
         self.sending.stop();
         if self.close == CloseAction::None {
-            self.close = if code.is_sendable() { CloseAction::Linger } else { CloseAction::AfterFlush };
-        }
-        if self.close != CloseAction::Abort {
-            self.deadlines.closing(now);
+            if code.is_sendable() {
+                self.close = CloseAction::Linger;
+                self.await_end(now);
+            } else {
+                self.close = CloseAction::AfterFlush;
+                self.deadlines.ended();
+            }
         }
         told
     }

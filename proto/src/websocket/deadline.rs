@@ -78,6 +78,11 @@ impl Deadlines {
         self.wait = Wait::Close(now);
     }
 
+    /// The end has come: nothing more is waited for, but that output is taken.
+    pub(super) fn ended(&mut self) {
+        self.wait = Wait::Nothing;
+    }
+
     pub(super) fn stop(&mut self) {
         self.wait = Wait::Nothing;
         self.stalled = None;

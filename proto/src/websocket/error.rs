@@ -99,6 +99,9 @@ pub enum SendError {
     /// A close code that may not be sent: see [`CloseCode::is_sendable`].
     #[error("the close code may not be sent")]
     InvalidCloseCode,
+    /// A fragment of 2^63 bytes or more, a length that no frame can have.
+    #[error("the frame is too long")]
+    FrameTooLong,
     /// A message that is sent in fragments is not complete.
     #[error("another message is not complete")]
     MessageIncomplete,

@@ -1,6 +1,7 @@
 //! Frames on the wire (RFC 6455 §5.2): headers and masks.
 
 use super::ProtocolError;
+use crate::work;
 
 /// What a frame carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ const LEN_16: u8 = 0x7e;
 const LEN_64: u8 = 0x7f;
 
 /// The highest bit of a length is not used.
-const MAX_LEN: u64 = u64::MAX >> 1;
+pub(super) const MAX_LEN: u64 = u64::MAX >> 1;
 
 /// The header of a frame that was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +90,7 @@ impl Header {
     /// as soon as it can be seen. Whether a message may begin or go on is not judged here.
     #[inline]
     pub(super) fn parse(input: &[u8], masked: bool) -> Result<Option<Self>, ProtocolError> {
+        work::step(1);
         let [first, rest @ ..] = input else {
             return Ok(None);
         };

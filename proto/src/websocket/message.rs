@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::ProtocolError;
 use super::utf8::Cut;
+use crate::work;
 
 /// Whether a message is text or binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,10 +64,10 @@ impl Partial {
         Ok(())
     }
 
-    /// Keeps a piece; `expected` bytes more of its frame are to come.
-    pub(super) fn push(&mut self, piece: &[u8], expected: u64) -> Result<(), ProtocolError> {
+    /// Keeps a piece; `expected` bytes more are to come, or nobody knows how many.
+    pub(super) fn push(&mut self, piece: &[u8], expected: Option<u64>) -> Result<(), ProtocolError> {
         self.size = self.size.saturating_add(piece.len() as u64);
-        let expected = usize::try_from(expected).unwrap_or(usize::MAX);
+        let expected = expected.map(|expected| usize::try_from(expected).unwrap_or(usize::MAX));
         match &mut self.data {
             Data::Binary(bytes) => {
                 let room = room(bytes.len(), bytes.capacity(), piece.len(), expected);
@@ -98,17 +99,17 @@ impl Partial {
     }
 }
 
-/// How much more room to ask for: nothing if `piece` fits; else at least the double, so that copying
-/// stays linear, and what the frame announces if that is little, so that one piece of memory is
-/// enough.
-fn room(len: usize, capacity: usize, piece: usize, expected: usize) -> usize {
+/// How much more room to ask for: nothing if `piece` fits; else the double, so that copying stays
+/// linear, also over many small fragments. Where the last frame announces the end, no more than that,
+/// and all of it at once if it is little.
+fn room(len: usize, capacity: usize, piece: usize, expected: Option<usize>) -> usize {
     let needed = len.saturating_add(piece);
     if needed <= capacity {
         return 0;
     }
-    let announced = needed.saturating_add(expected);
-    let wanted = announced.min(needed.saturating_mul(2).max(TRUST));
-    // A message that ends within its room needs no more than it announces.
+    work::step(len);
+    let double = needed.saturating_mul(2);
+    let wanted = expected.map_or(double, |expected| needed.saturating_add(expected).min(double.max(TRUST)));
     wanted.saturating_sub(len)
 }
 
@@ -120,16 +121,19 @@ mod tests {
     fn memory_follows_what_has_arrived() {
         // A frame that announces a gigabyte and sends a byte.
         let mut partial = Partial::new(MessageKind::Binary, false);
-        partial.push(b"x", 1 << 30).unwrap();
+        partial.push(b"x", Some(1 << 30)).unwrap();
         let Data::Binary(bytes) = &partial.data else { panic!() };
         assert!(bytes.capacity() <= TRUST, "{}", bytes.capacity());
     }
 
     #[test]
     fn a_message_of_known_size_is_copied_once() {
-        assert_eq!(room(0, 0, 100, 900), 1000);
-        assert_eq!(room(100, 1000, 900, 0), 0);
-        // Growing by doubling.
-        assert_eq!(room(TRUST, TRUST, 10, 1 << 30), TRUST + 20);
+        assert_eq!(room(0, 0, 100, Some(900)), 1000);
+        assert_eq!(room(100, 1000, 900, Some(0)), 0);
+        // Growing by doubling, to the end if that is announced.
+        assert_eq!(room(TRUST, TRUST, 10, Some(1 << 30)), TRUST + 20);
+        assert_eq!(room(TRUST, TRUST, 10, Some(90)), 100);
+        // After a fragment others may come.
+        assert_eq!(room(100, 100, 1, None), 102);
     }
 }

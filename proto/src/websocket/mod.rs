@@ -16,7 +16,7 @@
 //! | `compression` | when messages are compressed (feature `deflate`) |
 //! | `deflate` | compression and decompression (feature `deflate`) |
 //! | `deflate_probe` | the same in reach of tests |
-//! | `close`, `config`, `error` | what callers see |
+//! | `event`, `close`, `config`, `error` | what callers see |
 
 mod client_handshake;
 mod close;
@@ -31,6 +31,7 @@ mod deflate;
 #[doc(hidden)]
 pub mod deflate_probe;
 mod error;
+mod event;
 mod extensions;
 mod frame;
 mod handshake;
@@ -45,8 +46,9 @@ mod utf8;
 pub use client_handshake::ClientHandshake;
 pub use close::{CloseCode, CloseFrame};
 pub use config::Config;
-pub use connection::{Connection, Event};
+pub use connection::Connection;
 pub use error::{ProtocolError, SendError};
+pub use event::Event;
 pub use handshake::{HandshakeError, Negotiated, TermsError};
 pub use message::MessageKind;
 pub use origin::Origin;

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::connection::Connection;
-use super::frame::{HeaderBytes, MAX_CONTROL, Mask, Opcode};
+use super::frame::{HeaderBytes, MAX_CONTROL, MAX_LEN, Mask, Opcode};
 use super::message::MessageKind;
 use super::{CloseCode, CloseFrame, SendError};
 use crate::Instant;
@@ -254,10 +254,13 @@ impl Connection {
     /// text message must be UTF-8 in all; a fragment may cut a character.
     ///
     /// # Errors
-    /// [`SendError`] if the connection is closing.
+    /// [`SendError`] if the connection is closing, or `len` has its highest bit set.
     pub fn fragment(&mut self, kind: MessageKind, len: u64, last: bool) -> Result<Fragment, SendError> {
         if self.sending.closes() {
             return Err(SendError::Closed);
+        }
+        if len > MAX_LEN {
+            return Err(SendError::FrameTooLong);
         }
         let opcode = match kind {
             _ if self.sending.fragmented => Opcode::Continuation,
@@ -301,7 +304,7 @@ impl Connection {
         out: &mut Vec<u8>,
     ) -> Result<(), SendError> {
         self.sending.close(frame, out)?;
-        self.deadlines.closing(now);
+        self.await_end(now);
         self.settle_close();
         Ok(())
     }
@@ -316,7 +319,7 @@ impl Connection {
             let frame = code.map(|code| CloseFrame { code, reason: "" });
             // The code is one that the peer was allowed to send.
             if self.sending.close(frame, out).is_ok() {
-                self.deadlines.closing(now);
+                self.await_end(now);
                 self.settle_close();
             }
         }
