@@ -15,9 +15,6 @@ mod naive;
 mod pieces;
 #[path = "support/websocket/seeds.rs"]
 mod seeds;
-#[path = "support/text.rs"]
-#[allow(dead_code, reason = "escapes alone")]
-mod text;
 
 use agree::agree;
 use driver::{Role, Seen, Setup};
@@ -98,7 +95,8 @@ fn every_beginning() {
 /// Text of bytes that nearly are characters, in fragments.
 #[test]
 fn nearly_text() {
-    let bytes: &[u8] = b"\x00a\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0\xc1\xc2\xdf\xe0\xe1\xec\xed\xee\xef\xf0\xf1\xf3\xf4\xf5\xff";
+    let bytes: &[u8] =
+        b"\x00a\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0\xc1\xc2\xdf\xe0\xe1\xec\xed\xee\xef\xf0\xf1\xf3\xf4\xf5\xff";
     let (mut good, mut bad) = (0, 0);
     for seed in 0..40_000 {
         let mut random = Random::new(seed);

@@ -3,9 +3,9 @@
 use alloc::borrow::Cow;
 
 use super::CloseFrame;
+use super::message::MessageKind;
 #[cfg(doc)]
 use super::{Config, Connection};
-use super::message::MessageKind;
 
 /// What was found in the input.
 #[derive(Clone, Debug, PartialEq, Eq)]

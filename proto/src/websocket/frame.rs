@@ -270,6 +270,8 @@ fn xor<const N: usize>(bytes: &mut [u8], key: [u8; N]) {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     #[test]

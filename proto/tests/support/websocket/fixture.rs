@@ -5,7 +5,7 @@ use std::path::Path;
 use sinew_proto::websocket::Config;
 
 use super::driver::{Role, Seen, Setup, Transcript};
-use super::frames;
+use super::frames::{Draft, KEY};
 use super::text::{escape, unescape};
 
 /// One case of a file, for one role.
@@ -78,11 +78,11 @@ fn read_line(case: &mut Case, line: &str) -> Result<(), String> {
         None => rest,
     };
     match kind {
-        "->" => case.input.extend(frames::parse(rest, role.other().masks())?),
+        "->" => case.input.extend(frame(rest, role.other().masks())?),
         "-|" => case.setup.end = true,
         "=>" => case.seen.push(rest.to_owned()),
         "<-" => {
-            let bytes = if rest == "nothing" { Vec::new() } else { frames::parse(rest, role.masks())? };
+            let bytes = if rest == "nothing" { Vec::new() } else { frame(rest, role.masks())? };
             case.written.get_or_insert_default().extend(bytes);
         }
         "threat:" => case.threat = Some(rest.to_owned()),
@@ -121,6 +121,47 @@ fn set_limits(config: &mut Config, text: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A line of a fixture as bytes: `bytes "..."`, or a frame as words and then its payload in quotes.
+/// `masked` says whether frames are masked unless the line says otherwise.
+fn frame(line: &str, masked: bool) -> Result<Vec<u8>, String> {
+    let (words, payload) = match line.split_once(" \"") {
+        Some((words, text)) => (words, unescape(text.strip_suffix('"').ok_or("no quote at the end")?)?),
+        None => (line, Vec::new()),
+    };
+    if words == "bytes" {
+        return Ok(payload);
+    }
+    let mut draft = Draft::new(0, &payload, masked.then_some(KEY));
+    let mut opcode = None;
+    for word in words.split(' ') {
+        match word.split_once('=').unwrap_or((word, "")) {
+            ("more", "") => draft.fin = false,
+            ("rsv1", "") => draft.reserved |= 4,
+            ("rsv2", "") => draft.reserved |= 2,
+            ("rsv3", "") => draft.reserved |= 1,
+            ("masked", "") => draft.key = Some(KEY),
+            ("key", "0") => draft.key = Some([0; 4]),
+            ("unmasked", "") => draft.key = None,
+            ("length-bytes", n) => draft.length_bytes = Some(n.parse().map_err(|_| "0, 2 or 8")?),
+            ("claims", n) => draft.claims = Some(n.parse().map_err(|_| "claims a number")?),
+            ("continuation", "") => opcode = Some(0),
+            ("text", "") => opcode = Some(1),
+            ("binary", "") => opcode = Some(2),
+            ("close", "") => opcode = Some(8),
+            ("ping", "") => opcode = Some(9),
+            ("pong", "") => opcode = Some(10),
+            ("opcode", n) => opcode = Some(n.parse().map_err(|_| "opcode takes a number")?),
+            (code, "") if opcode == Some(8) => {
+                let code: u16 = code.parse().map_err(|_| format!("code {code:?}"))?;
+                draft.payload.splice(..0, code.to_be_bytes());
+            }
+            _ => return Err(format!("a word that is not known: {word:?}")),
+        }
+    }
+    draft.opcode = opcode.ok_or("no opcode")?;
+    Ok(draft.bytes())
 }
 
 /// What was seen, as the `=>` lines of a fixture. Long payloads are shown by their length.

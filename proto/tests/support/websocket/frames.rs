@@ -1,6 +1,4 @@
-//! Frames for the tests, right and wrong ones, and a short way to write them down.
-
-use super::text::unescape;
+//! Frames for the tests, right and wrong ones.
 
 /// The masking key of everything that a fixture shows (RFC 6455 §5.7).
 pub(crate) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -57,45 +55,4 @@ impl Draft {
         bytes.extend(self.payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]));
         bytes
     }
-}
-
-/// A line of a fixture as bytes: `bytes "..."`, or a frame as words and then its payload in quotes.
-/// `masked` says whether frames are masked unless the line says otherwise.
-pub(crate) fn parse(line: &str, masked: bool) -> Result<Vec<u8>, String> {
-    let (words, payload) = match line.split_once(" \"") {
-        Some((words, text)) => (words, unescape(text.strip_suffix('"').ok_or("no quote at the end")?)?),
-        None => (line, Vec::new()),
-    };
-    if words == "bytes" {
-        return Ok(payload);
-    }
-    let mut draft = Draft::new(0, &payload, masked.then_some(KEY));
-    let mut opcode = None;
-    for word in words.split(' ') {
-        match word.split_once('=').unwrap_or((word, "")) {
-            ("more", "") => draft.fin = false,
-            ("rsv1", "") => draft.reserved |= 4,
-            ("rsv2", "") => draft.reserved |= 2,
-            ("rsv3", "") => draft.reserved |= 1,
-            ("masked", "") => draft.key = Some(KEY),
-            ("key", "0") => draft.key = Some([0; 4]),
-            ("unmasked", "") => draft.key = None,
-            ("length-bytes", n) => draft.length_bytes = Some(n.parse().map_err(|_| "0, 2 or 8")?),
-            ("claims", n) => draft.claims = Some(n.parse().map_err(|_| "claims a number")?),
-            ("continuation", "") => opcode = Some(0),
-            ("text", "") => opcode = Some(1),
-            ("binary", "") => opcode = Some(2),
-            ("close", "") => opcode = Some(8),
-            ("ping", "") => opcode = Some(9),
-            ("pong", "") => opcode = Some(10),
-            ("opcode", n) => opcode = Some(n.parse().map_err(|_| "opcode takes a number")?),
-            (code, "") if opcode == Some(8) => {
-                let code: u16 = code.parse().map_err(|_| format!("code {code:?}"))?;
-                draft.payload.splice(..0, code.to_be_bytes());
-            }
-            _ => return Err(format!("a word that is not known: {word:?}")),
-        }
-    }
-    draft.opcode = opcode.ok_or("no opcode")?;
-    Ok(draft.bytes())
 }
