@@ -34,7 +34,9 @@ fuzz_target!(|bytes: &[u8]| {
     }
     setup.config.stream = how & 4 != 0;
     setup.end = how & 8 != 0;
-    setup.closes = (how & 16 != 0).then(|| Some((1001, "away".to_owned())));
+    if how & 16 != 0 {
+        setup.closes.push(Some((1001, "away".to_owned())));
+    }
     let whole = agree::agree(&setup, wire);
     assert_eq!(run(&setup, wire.chunks(1)), whole);
     for longest in [3, 40] {

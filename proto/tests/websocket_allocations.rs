@@ -183,7 +183,7 @@ fn a_message_in_pieces_takes_what_has_arrived() {
 #[test]
 fn the_end_of_a_message_gives_its_memory_back() {
     for last in [&b"\x88\x80\0\0\0\0"[..], b"\xff", b"\x81\x80\0\0\0\0"] {
-        let mut input = [frame(0x02, &[b'x'; 50_000]), last.to_vec()].concat();
+        let mut input = [frame(0x02, &vec![b'x'; 50_000]), last.to_vec()].concat();
         let mut server = Connection::server(&Config::default(), NOW);
         let measured = measure(|| {
             let _ = server.poll(&mut input, NOW);

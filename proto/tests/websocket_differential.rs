@@ -100,7 +100,7 @@ fn nearly_text() {
     let (mut good, mut bad) = (0, 0);
     for seed in 0..40_000 {
         let mut random = Random::new(seed);
-        let text: Vec<u8> = (0..1 + random.below(5)).map(|_| bytes[random.below(bytes.len())]).collect();
+        let text: Vec<u8> = (0..=random.below(5)).map(|_| bytes[random.below(bytes.len())]).collect();
         let (a, b) = text.split_at(random.below(text.len()));
         let mut wire = Draft::new(1, a, Some(KEY)).more().bytes();
         wire.extend(Draft::new(0, b, Some(KEY)).bytes());

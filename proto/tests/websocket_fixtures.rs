@@ -34,6 +34,7 @@ fn fixtures() -> PathBuf {
 fn cases() -> Vec<Case> {
     let directory = std::fs::read_dir(fixtures().join("websocket")).expect("the fixtures");
     let mut files: Vec<PathBuf> = directory.map(|entry| entry.expect("an entry").path()).collect();
+    files.retain(|path| path.extension().is_some_and(|end| end == "ws"));
     files.sort();
     files.iter().flat_map(|path| fixture::read(path)).collect()
 }

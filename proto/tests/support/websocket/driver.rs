@@ -37,8 +37,8 @@ impl Role {
 pub(crate) struct Setup {
     pub(crate) role: Role,
     pub(crate) config: Config,
-    /// Closes before anything is received.
-    pub(crate) closes: Option<Option<(u16, String)>>,
+    /// The close frames that are written before anything is received: one, or none.
+    pub(crate) closes: Vec<Option<(u16, String)>>,
     /// Calls `write_control` only when everything was received.
     pub(crate) answers_late: bool,
     /// The input ends.
@@ -47,7 +47,7 @@ pub(crate) struct Setup {
 
 impl Setup {
     pub(crate) fn new(role: Role) -> Self {
-        Self { role, config: Config::default(), closes: None, answers_late: false, end: false }
+        Self { role, config: Config::default(), closes: Vec::new(), answers_late: false, end: false }
     }
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn run<'p>(setup: &Setup, parts: impl IntoIterator<Item = &'p [u8]>) 
         answers_late: setup.answers_late,
         over: false,
     };
-    if let Some(close) = &setup.closes {
+    for close in &setup.closes {
         let frame = close.as_ref().map(|(code, reason)| CloseFrame { code: CloseCode::new(*code), reason });
         side.connection.close(frame, NOW, &mut side.out).expect("nothing was closed before");
     }

@@ -86,7 +86,7 @@ fn read_line(case: &mut Case, line: &str) -> Result<(), String> {
             case.written.get_or_insert_default().extend(bytes);
         }
         "threat:" => case.threat = Some(rest.to_owned()),
-        "closes:" => case.setup.closes = Some(close(rest)?),
+        "closes:" => case.setup.closes.push(close(rest)?),
         "answers:" if rest == "late" => case.setup.answers_late = true,
         "limits:" => set_limits(&mut case.setup.config, rest)?,
         _ => return Err(format!("a line that is not known: {line:?}")),

@@ -42,11 +42,11 @@ impl Draft {
         match length_bytes {
             0 => bytes.push(masked | u8::try_from(length).expect("a length of seven bits")),
             2 => {
-                bytes.push(masked | 126);
+                bytes.push(masked | 0x7e);
                 bytes.extend_from_slice(&big_endian[6..]);
             }
             _ => {
-                bytes.push(masked | 127);
+                bytes.push(masked | 0x7f);
                 bytes.extend_from_slice(&big_endian);
             }
         }
