@@ -2,7 +2,10 @@
 
 use allocation_counter::measure;
 use sinew_proto::Instant;
-use sinew_proto::websocket::{Config, Connection, Event, Message, MessageKind};
+use sinew_proto::http1::RequestHeadBuf;
+use sinew_proto::websocket::{
+    Config, Connection, DeflateConfig, DeflateParams, Event, Message, MessageKind, ServerHandshake,
+};
 
 const NOW: Instant = Instant::from_nanos(0);
 
@@ -190,6 +193,66 @@ fn the_end_of_a_message_gives_its_memory_back() {
         });
         assert!(measured.bytes_max >= 50_000);
         assert_eq!(measured.bytes_current, 0, "{last:x?}");
+    }
+}
+
+/// What a server and a client agree on who forget their windows after every message.
+fn forgetful() -> DeflateParams {
+    let fields = [
+        ("host", "localhost"),
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("sec-websocket-extensions", "permessage-deflate; client_no_context_takeover"),
+    ];
+    let head = RequestHeadBuf::build("GET", "/", fields).expect("a valid request");
+    let config = DeflateConfig {
+        client_no_context_takeover: true,
+        server_no_context_takeover: true,
+        ..DeflateConfig::default()
+    };
+    let handshake = ServerHandshake::from_request(&head.as_head()).expect("a valid handshake");
+    let (_, agreed) = handshake.deflate(&config).accept(None).expect("no protocol was chosen");
+    agreed.deflate.expect("compression was offered")
+}
+
+/// Where no window is kept, no memory is after a message, also if it was handed out in pieces.
+#[test]
+fn the_memory_for_compression_is_given_back() {
+    let terms = forgetful();
+    let text = "compressed, and again ".repeat(100);
+    let mut client = Connection::client(&Config::default(), Box::new(|| [1, 2, 3, 4]), NOW);
+    client = client.with_deflate(&terms);
+    let mut wire = Vec::new();
+    client.send(Message::Text(&text), &mut wire).expect("it is open");
+    assert!(wire[0] & 0x40 != 0 && wire.len() < text.len() / 4, "it is compressed");
+    for stream in [false, true] {
+        let config = Config { stream, ..Config::default() };
+        let mut server = Connection::server(&config, NOW).with_deflate(&terms);
+        for _ in 0..3 {
+            let mut input = wire.clone();
+            let mut seen = String::new();
+            let measured = measure(|| {
+                let mut at = 0;
+                loop {
+                    let step = server.poll(&mut input[at..], NOW).expect("it is right");
+                    at += step.consumed;
+                    allocation_counter::opt_out(|| match &step.event {
+                        Event::Text(text) => seen.push_str(text),
+                        Event::Piece { data, .. } => seen.push_str(std::str::from_utf8(data).expect("text")),
+                        _ => {}
+                    });
+                    if step.event == Event::NeedInput {
+                        break;
+                    }
+                }
+            });
+            assert_eq!(seen, text);
+            assert!(measured.bytes_max > 32 * 1024, "a window is needed");
+            // What a piece has become is kept, up to 16 KiB.
+            assert!(measured.bytes_current <= 16 * 1024, "stream {stream}: {}", measured.bytes_current);
+        }
     }
 }
 

@@ -187,6 +187,20 @@ fn a_byte_of_a_header_ends_the_wait_for_a_pong() {
     }
 }
 
+/// Also after a message that takes the short way.
+#[test]
+fn a_byte_of_the_next_header_is_one_too() {
+    for mut clock in Clock::both(&config()) {
+        let frame = [&clock.header(0x81, 3)[..], b"abc"].concat();
+        let (before, after) = frame.split_at(4);
+        clock.receive(before);
+        assert_eq!(clock.receive(after)[0], "Text(\"abc\")");
+        clock.pass(PING - NANO);
+        assert_eq!(clock.receive(b"\x82"), ["NeedInput"]);
+        clock.waits(PING);
+    }
+}
+
 #[test]
 fn what_we_send_is_no_sign_of_life() {
     for mut clock in Clock::both(&config()) {

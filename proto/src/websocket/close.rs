@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::{ProtocolError, utf8};
+
 /// A status code of a close frame (RFC 6455 §7.4, and the registry it opened).
 ///
 /// ```
@@ -78,6 +80,24 @@ pub struct CloseFrame<'b> {
     pub code: CloseCode,
     /// The same in words, at most 123 bytes. Not meant for people to see.
     pub reason: &'b str,
+}
+
+impl<'b> CloseFrame<'b> {
+    /// What is in the payload of a close frame, if anything (RFC 6455 §5.5.1).
+    pub(super) fn parse(payload: &'b [u8]) -> Result<Option<Self>, ProtocolError> {
+        match payload {
+            [] => Ok(None),
+            [_] => Err(ProtocolError::InvalidClosePayload),
+            [a, b, reason @ ..] => {
+                let code = CloseCode::new(u16::from_be_bytes([*a, *b]));
+                if !code.is_sendable() {
+                    return Err(ProtocolError::InvalidCloseCode);
+                }
+                let reason = utf8::whole(reason).ok_or(ProtocolError::InvalidCloseReason)?;
+                Ok(Some(Self { code, reason }))
+            }
+        }
+    }
 }
 
 #[cfg(test)]

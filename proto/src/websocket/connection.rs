@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::fmt;
 
 #[cfg(feature = "deflate")]
@@ -10,7 +11,7 @@ use super::deadline::{Deadlines, Expired};
 use super::frame::{Header, MAX_CONTROL, Mask, Opcode, Short};
 use super::message::{MessageKind, Partial, Whole};
 use super::send::Sending;
-use super::{CloseCode, CloseFrame, Config, Event, ProtocolError, utf8};
+use super::{CloseFrame, Config, Event, ProtocolError, utf8};
 use crate::http1::CloseAction;
 use crate::{Instant, Step, work};
 
@@ -352,17 +353,18 @@ impl Connection {
         };
         let left = self.limits.message.saturating_sub(message.size);
         let inflated = compression.inflate(piece, last, usize::try_from(left).unwrap_or(usize::MAX))?;
+        let mut data = Vec::new();
         if self.limits.stream {
             message.check(inflated)?;
-            let data = Cow::Owned(inflated.to_vec());
-            if last {
-                compression.end_of_message();
-            }
-            return self.piece(message, data, last);
+            data.extend_from_slice(inflated);
+        } else {
+            message.push(inflated, last.then_some(0))?;
         }
-        message.push(inflated, last.then_some(0))?;
         if last {
             compression.end_of_message();
+        }
+        if self.limits.stream {
+            return self.piece(message, Cow::Owned(data), last);
         }
         self.keep(message, last)
     }
@@ -402,7 +404,7 @@ impl Connection {
                 Ok(Event::Ping(payload))
             }
             Opcode::Close => {
-                let frame = close_frame(payload)?;
+                let frame = CloseFrame::parse(payload)?;
                 self.sending.answer_close(frame.map(|frame| frame.code));
                 self.stop_receiving();
                 self.settle_close();
@@ -544,7 +546,7 @@ impl Connection {
     /// Ends the connection for an error of [`poll`](Self::poll) or
     /// [`handle_timeout`](Self::handle_timeout): writes a close frame that tells why, if there is
     /// somebody to tell. Returns whether one was written.
-    pub fn fail(&mut self, error: ProtocolError, now: Instant, out: &mut alloc::vec::Vec<u8>) -> bool {
+    pub fn fail(&mut self, error: ProtocolError, now: Instant, out: &mut Vec<u8>) -> bool {
         self.stop_receiving();
         let code = error.close_code();
         let told = code.is_sendable()
@@ -572,21 +574,6 @@ fn payload<'b>(input: &'b mut [u8], header: &Header, len: usize) -> &'b mut [u8]
     let mut mask = header.mask;
     mask.apply(payload);
     payload
-}
-
-fn close_frame(payload: &[u8]) -> Result<Option<CloseFrame<'_>>, ProtocolError> {
-    match payload {
-        [] => Ok(None),
-        [_] => Err(ProtocolError::InvalidClosePayload),
-        [a, b, reason @ ..] => {
-            let code = CloseCode::new(u16::from_be_bytes([*a, *b]));
-            if !code.is_sendable() {
-                return Err(ProtocolError::InvalidCloseCode);
-            }
-            let reason = utf8::whole(reason).ok_or(ProtocolError::InvalidCloseReason)?;
-            Ok(Some(CloseFrame { code, reason }))
-        }
-    }
 }
 
 impl fmt::Debug for Connection {
