@@ -225,3 +225,30 @@ fn seeds_arrive_in_any_pieces() {
         }
     }
 }
+
+/// A buffer of 131 bytes is enough for everything, as `Connection::poll` says, and no smaller one is.
+#[test]
+fn the_longest_control_frame_is_the_room_that_is_needed() {
+    let ping = Draft::new(9, &[b'p'; 125], Some(frames::KEY)).bytes();
+    assert_eq!(ping.len(), 131);
+    let long = Draft::new(2, &vec![b'x'; 70_000], Some(frames::KEY)).bytes();
+    let wire = [&ping[..], &long, &ping].concat();
+    for room in [130, 131] {
+        let mut server = side(Role::Server, 0);
+        let mut bytes = wire.clone();
+        let (mut at, mut seen) = (0, Vec::new());
+        loop {
+            let end = bytes.len().min(at + room);
+            let step = server.poll(&mut bytes[at..end], NOW).expect("it is right");
+            at += step.consumed;
+            match Seen::of(&step.event) {
+                Seen::NeedInput if step.consumed == 0 => break,
+                Seen::NeedInput => {}
+                event => seen.push(event),
+            }
+        }
+        let ping = Seen::Ping(vec![b'p'; 125]);
+        let all = [ping.clone(), Seen::Binary(vec![b'x'; 70_000]), ping];
+        assert_eq!(seen, if room == 131 { &all[..] } else { &[] });
+    }
+}
