@@ -6,7 +6,7 @@ use sinew_proto::Instant;
 use sinew_proto::http1::CloseAction;
 use sinew_proto::websocket::{CloseCode, CloseFrame, Config, Connection, Event, Message, ProtocolError};
 
-const PING: Duration = Duration::from_millis(3_000);
+const PING: Duration = Duration::from_secs(3);
 const PONG: Duration = Duration::from_millis(700);
 const CLOSE: Duration = Duration::from_millis(500);
 const WRITE: Duration = Duration::from_millis(1_100);
@@ -51,12 +51,18 @@ impl Clock {
         self.now = self.now.saturating_add(time);
     }
 
+    /// All of that time but a nanosecond.
+    fn nearly(&mut self, time: Duration) {
+        self.pass(time);
+        self.now = Instant::from_nanos(self.now.as_nanos() - 1);
+    }
+
     /// The next deadline is `time` from now. Up to a nanosecond before nothing happens.
     #[track_caller]
     fn waits(&mut self, time: Duration) {
         let due = self.now.saturating_add(time);
         assert_eq!(self.connection.poll_timeout(), Some(due));
-        self.now = due.as_nanos().checked_sub(1).map_or(due, Instant::from_nanos);
+        self.nearly(time);
         assert_eq!(self.connection.handle_timeout(self.now), Ok(()));
         assert_eq!(self.connection.poll_timeout(), Some(due), "it is not moved");
         assert_eq!(self.control(), b"", "nothing is written before its time");
@@ -138,7 +144,7 @@ fn an_answer_starts_the_silence_anew() {
         for _ in 0..3 {
             clock.waits(PING);
             clock.pings();
-            clock.pass(PONG - NANO);
+            clock.nearly(PONG);
             assert_eq!(clock.receive_frame(0x8a, b"")[0], "Pong([])");
         }
         clock.waits(PING);
@@ -162,7 +168,7 @@ fn every_byte_is_a_sign_of_life() {
         let message = [&clock.header(0x82, 20)[..], &[b'x'; 20]].concat();
         let ping = [&clock.header(0x89, 20)[..], &[b'y'; 20]].concat();
         for byte in [message, ping].concat() {
-            clock.pass(PING - NANO);
+            clock.nearly(PING);
             assert_eq!(clock.connection.handle_timeout(clock.now), Ok(()));
             clock.receive(&[byte]);
             let due = clock.now.saturating_add(PING);
@@ -181,7 +187,7 @@ fn a_byte_of_a_header_ends_the_wait_for_a_pong() {
     for mut clock in Clock::both(&config()) {
         clock.waits(PING);
         clock.pings();
-        clock.pass(PONG - NANO);
+        clock.nearly(PONG);
         assert_eq!(clock.receive(b"\x82"), ["NeedInput"]);
         clock.waits(PING);
     }
@@ -195,7 +201,7 @@ fn a_byte_of_the_next_header_is_one_too() {
         let (before, after) = frame.split_at(4);
         clock.receive(before);
         assert_eq!(clock.receive(after)[0], "Text(\"abc\")");
-        clock.pass(PING - NANO);
+        clock.nearly(PING);
         assert_eq!(clock.receive(b"\x82"), ["NeedInput"]);
         clock.waits(PING);
     }
@@ -204,7 +210,7 @@ fn a_byte_of_the_next_header_is_one_too() {
 #[test]
 fn what_we_send_is_no_sign_of_life() {
     for mut clock in Clock::both(&config()) {
-        clock.pass(PING - NANO);
+        clock.nearly(PING);
         clock.connection.send(Message::Text("a"), &mut Vec::new()).unwrap();
         clock.connection.ping(b"", &mut Vec::new()).unwrap();
         clock.connection.pong(b"", &mut Vec::new()).unwrap();
@@ -216,7 +222,7 @@ fn what_we_send_is_no_sign_of_life() {
 #[test]
 fn held_input_stops_the_clock() {
     for mut clock in Clock::both(&config()) {
-        clock.pass(PING - NANO);
+        clock.nearly(PING);
         clock.connection.hold_input(true, clock.now);
         clock.waits_for_nothing();
         clock.pass(100 * SECOND);
@@ -226,7 +232,7 @@ fn held_input_stops_the_clock() {
         clock.waits(PING);
         clock.pings();
         // Also between a ping and its answer, which nobody reads.
-        clock.pass(PONG - NANO);
+        clock.nearly(PONG);
         clock.connection.hold_input(true, clock.now);
         clock.waits_for_nothing();
         clock.pass(100 * SECOND);
@@ -238,7 +244,7 @@ fn held_input_stops_the_clock() {
 #[test]
 fn input_that_was_not_held_is_not_released() {
     for mut clock in Clock::both(&config()) {
-        clock.pass(PING - NANO);
+        clock.nearly(PING);
         clock.connection.hold_input(false, clock.now);
         clock.waits(NANO);
         clock.pings();
@@ -262,7 +268,7 @@ fn a_peer_that_does_not_close_is_dropped() {
     for mut clock in Clock::both(&config()) {
         clock.pass(SECOND);
         clock.close();
-        clock.pass(CLOSE - NANO);
+        clock.nearly(CLOSE);
         // Messages do not make it longer.
         assert_eq!(clock.receive_frame(0x81, b"a")[0], "Text(\"a\")");
         clock.waits(NANO);
@@ -276,7 +282,7 @@ fn a_peer_that_does_not_close_is_dropped() {
 fn after_both_have_closed_the_end_is_waited_for() {
     for mut clock in Clock::both(&config()) {
         clock.close();
-        clock.pass(CLOSE - NANO);
+        clock.nearly(CLOSE);
         clock.receive_frame(0x88, b"");
         // From there on anew.
         clock.waits(CLOSE);
@@ -293,11 +299,11 @@ fn after_both_have_closed_the_end_is_waited_for() {
 #[test]
 fn a_close_frame_of_the_peer_ends_the_pings() {
     for mut clock in Clock::both(&config()) {
-        clock.pass(PING - NANO);
+        clock.nearly(PING);
         clock.receive_frame(0x88, b"\x03\xe8");
         // Not answered yet.
         assert_eq!(clock.connection.poll_timeout(), Some(clock.now.saturating_add(CLOSE)));
-        clock.pass(CLOSE - NANO);
+        clock.nearly(CLOSE);
         assert!(!clock.control().is_empty());
         clock.waits(CLOSE);
         assert_eq!(clock.connection.handle_timeout(clock.now), Ok(()));
@@ -336,7 +342,7 @@ fn after_an_error_the_end_is_waited_for() {
         clock.pass(SECOND);
         assert!(clock.connection.fail(error, clock.now, &mut clock.out));
         let due = clock.now.saturating_add(CLOSE);
-        clock.pass(CLOSE - NANO);
+        clock.nearly(CLOSE);
         // Neither garbage nor another failure makes it longer.
         assert_eq!(clock.receive(b"garbage"), ["Closed"]);
         assert!(!clock.connection.fail(error, clock.now, &mut clock.out));
@@ -353,7 +359,7 @@ fn a_peer_that_does_not_read_is_dropped() {
     for mut clock in Clock::both(&config()) {
         clock.connection.hold_input(true, clock.now);
         clock.connection.written(true, true, clock.now);
-        clock.pass(WRITE - NANO);
+        clock.nearly(WRITE);
         // No byte: the clock runs on. A byte: it starts anew.
         clock.connection.written(false, true, clock.now);
         assert_eq!(clock.connection.poll_timeout(), Some(clock.now.saturating_add(NANO)));
@@ -371,7 +377,7 @@ fn output_that_was_taken_is_not_waited_for() {
     for mut clock in Clock::both(&config()) {
         clock.connection.hold_input(true, clock.now);
         clock.connection.written(false, true, clock.now);
-        clock.pass(WRITE - NANO);
+        clock.nearly(WRITE);
         clock.connection.written(true, false, clock.now);
         clock.waits_for_nothing();
         clock.connection.written(false, false, clock.now);
@@ -396,10 +402,10 @@ fn output_is_still_waited_for_at_the_end() {
 #[test]
 fn the_first_deadline_is_the_one_that_is_told() {
     for mut clock in Clock::both(&config()) {
-        clock.pass(PING - WRITE);
-        clock.pass(NANO);
+        // A nanosecond after that from which both would pass at once.
+        clock.pass(Duration::from_nanos(1_900_000_001));
         clock.connection.written(false, true, clock.now);
-        clock.waits(WRITE - NANO);
+        clock.waits(Duration::from_nanos(1_099_999_999));
         clock.pings();
         clock.waits(NANO);
         assert_eq!(clock.connection.handle_timeout(clock.now), Err(ProtocolError::WriteTimeout));
