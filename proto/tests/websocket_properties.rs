@@ -252,3 +252,17 @@ fn the_longest_control_frame_is_the_room_that_is_needed() {
         assert_eq!(seen, if room == 131 { &all[..] } else { &[] });
     }
 }
+
+#[test]
+fn a_message_made_for_many_is_what_each_server_would_send() {
+    for len in [0, 1, 125, 126, 127, 65_535, 65_536] {
+        let text = "x".repeat(len);
+        for message in [Message::Text(&text), Message::Binary(text.as_bytes())] {
+            let (mut sent, mut made) = (Vec::new(), b"before".to_vec());
+            side(Role::Server, 0).send(message, &mut sent).unwrap();
+            message.write_plain(&mut made);
+            assert_eq!(made.strip_prefix(b"before"), Some(&sent[..]), "{len}");
+            operations::check_output(Role::Server, &sent);
+        }
+    }
+}
