@@ -47,11 +47,11 @@ export class Program {
     });
     const deadline = Date.now() + READY_MS;
     while (!(await accepts(this.port))) {
-      if (failure || Date.now() > deadline) throw new Error(`${this.name}: ${failure ?? 'not ready in time'}`);
+      if (failure || Date.now() > deadline) throw new Error(failure ?? 'not ready in time');
       await sleep(20);
     }
     // Something that accepts is not enough if our process has already gone.
-    if (failure) throw new Error(`${this.name}: ${failure}`);
+    if (failure) throw new Error(failure);
     return this;
   }
 
@@ -62,6 +62,7 @@ export class Program {
   /** Takes the process away without a word, as a crash or a power cut would. */
   async kill() {
     running.delete(this);
+    if (!this.child) return;
     this.child.kill('SIGKILL');
     await this.ended;
   }
