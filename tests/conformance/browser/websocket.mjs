@@ -60,13 +60,15 @@ const TEXTS = [
 
 const SIZES = [0, 1, 125, 126, 65_535, 65_536, 1 << 20];
 
+// The answer to a close frame has its status code (RFC 6455 §5.5.1). Its reason is the sender's alone, so
+// what the page hears of its own is left open.
 const ENDINGS = [
   ['the server closes with 1000', { text: 'please-close 1000 bye' }, { code: 1000, reason: 'bye', clean: true }],
   ['the server closes with 4000', { text: 'please-close 4000 custom' }, { code: 4000, reason: 'custom', clean: true }],
-  ['the page closes with 4001', { code: 4001, reason: 'x' }, { code: 4001, reason: 'x', clean: true }],
-  ['the page closes with 1000', { code: 1000, reason: 'grüße' }, { code: 1000, reason: 'grüße', clean: true }],
+  ['the page closes with 4001', { code: 4001, reason: 'x' }, { code: 4001, clean: true }],
+  ['the page closes with 1000', { code: 1000, reason: 'grüße' }, { code: 1000, clean: true }],
   // RFC 6455 §7.1.5: no status code was received.
-  ['the page closes without a code', {}, { code: 1005, reason: '', clean: true }],
+  ['the page closes without a code', {}, { code: 1005, clean: true }],
 ];
 
 const MANY = Array.from({ length: 2000 }, (_, i) => `${i}:${'x'.repeat((i * 37) % 900)}`);
@@ -98,7 +100,8 @@ export async function websocket(checks, page, server) {
   });
   for (const [name, how, expected] of ENDINGS) {
     await checks.check(`websocket: ${name}`, async () => {
-      assert.deepEqual(await page.evaluate(ending, how), expected);
+      const { reason, ...end } = await page.evaluate(ending, how);
+      assert.deepEqual('reason' in expected ? { ...end, reason } : end, expected);
     });
   }
   await checks.check('websocket: the server runs still', async () => {
