@@ -22,4 +22,4 @@ if [ -z "${PROGRAMS:-}" ]; then
     --example chat --example ticker --example conformance
   PROGRAMS=${CARGO_TARGET_DIR:-$root/target}/release/examples
 fi
-timeout --kill-after=10 600 node "$here/browser.mjs" --programs "$PROGRAMS" "$@"
+timeout --foreground --kill-after=10 600 node "$here/browser.mjs" --programs "$PROGRAMS" "$@"
