@@ -13,17 +13,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sinew_tokio::websocket::CloseCode;
 use sinew_tokio::{
-    Handle, Html, IntoResponse, Message, Query, Response, Router, State, StatusCode, WebSocketSender,
-    WebSocketUpgrade, get,
+    Handle, Html, IntoResponse, Message, Query, Response, Router, State, StatusCode, WebSocketError,
+    WebSocketSender, WebSocketUpgrade, get,
 };
 
 /// Characters of a name, and of the name of a room.
@@ -178,13 +176,14 @@ impl Room {
 }
 
 impl Member {
-    /// Sends if that is possible at once. Otherwise the member is dropped.
+    /// Sends if there is room. Otherwise the member is dropped.
     fn try_send(&self, message: Message) -> bool {
-        let sending = pin!(self.socket.send(message));
-        match sending.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(result) => result.is_ok(),
-            Poll::Pending => {
-                _ = self.socket.close(CloseCode::TRY_AGAIN_LATER, "too far behind");
+        match self.socket.try_send(message) {
+            Ok(()) => true,
+            Err(error) => {
+                if error == WebSocketError::Full {
+                    _ = self.socket.close(CloseCode::TRY_AGAIN_LATER, "too far behind");
+                }
                 false
             }
         }

@@ -59,9 +59,10 @@ const PAGE: &str = r#"<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>Ticker</title>
-<h1 id="tick">no tick yet</h1>
+<h1>Ticks</h1>
 <p id="state">connecting</p>
 <p>lost: <b id="lost">0</b>, twice: <b id="twice">0</b></p>
+<ol id="ticks"></ol>
 <script>
   const show = (id, text) => { document.getElementById(id).textContent = text; };
   let last = 0, lost = 0, twice = 0;
@@ -72,7 +73,11 @@ const PAGE: &str = r#"<!doctype html>
     const number = Number(event.lastEventId);
     if (number <= last) twice += 1; else lost += number - last - 1;
     last = Math.max(last, number);
-    show("tick", event.data);
+    const line = document.createElement("li");
+    line.dataset.id = event.lastEventId;
+    line.value = number;
+    line.textContent = event.data;
+    document.getElementById("ticks").append(line);
     show("lost", lost);
     show("twice", twice);
   });

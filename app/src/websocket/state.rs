@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::mem;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use sinew_proto::http1::CloseAction;
@@ -23,6 +24,9 @@ pub(super) const MESSAGE_COST: usize = 64;
 
 /// While more than this waits to be written, of several pings only the last is answered.
 const PONG_LIMIT: usize = 16 * 1024;
+
+/// How long answers to messages are waited for that came before a close frame or a broken rule.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) struct State {
     core: Connection,
@@ -43,6 +47,13 @@ pub(super) struct State {
     ready_bytes: usize,
     /// Nobody asks for messages any more.
     discards: bool,
+    /// A message was taken, and nothing was asked for since: it may still be answered, whatever came
+    /// behind it.
+    busy: bool,
+    /// Until when, if something came that ends the connection.
+    answers_until: Option<Instant>,
+    /// What came breaks a rule; the peer is not told yet.
+    deferred: Option<ProtocolError>,
     /// Nothing more comes.
     over: bool,
     /// The peer has sent a close frame, with a reason or without one.
@@ -76,6 +87,9 @@ impl State {
             ready: VecDeque::new(),
             ready_bytes: 0,
             discards: false,
+            busy: false,
+            answers_until: None,
+            deferred: None,
             over: false,
             peer_closed: false,
             peer_close: None,
@@ -92,8 +106,10 @@ impl State {
     /// The next message. `None` at the end.
     #[inline]
     pub(super) fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Result<Option<Message>, WebSocketError>> {
+        self.busy = false;
         if self.ready.is_empty() && self.start < self.end {
             if let Some(message) = self.next_message() {
+                self.busy = true;
                 return Poll::Ready(Ok(Some(message)));
             }
         }
@@ -109,8 +125,12 @@ impl State {
                 // A socket that waits owns no memory for messages.
                 self.ready = VecDeque::new();
             }
+            self.busy = true;
             return Poll::Ready(Ok(Some(message)));
         }
+        // What comes behind the last message is done now.
+        self.wants_turn |= self.over && self.core.close_action() == CloseAction::None;
+        self.settle_deferred();
         if self.over {
             let error = if self.error_told { None } else { self.error };
             self.error_told = true;
@@ -185,7 +205,8 @@ impl State {
             let step = match self.core.poll(input, self.now) {
                 Ok(step) => step,
                 Err(error) => {
-                    self.fail(error);
+                    self.deferred = Some(error);
+                    self.begin_end();
                     continue;
                 }
             };
@@ -204,6 +225,7 @@ impl State {
                 Event::Close(frame) => {
                     self.peer_closed = true;
                     self.peer_close = frame.map(Into::into);
+                    self.begin_end();
                 }
                 // Pieces are asked for by a configuration that is not used here.
                 Event::Pong(_) | Event::Piece { .. } => {}
@@ -212,6 +234,27 @@ impl State {
                     self.over = true;
                     return None;
                 }
+            }
+        }
+    }
+
+    /// Something has come that ends the connection.
+    fn begin_end(&mut self) {
+        self.answers_until = Some(self.now.saturating_add(ANSWER_TIMEOUT));
+        self.settle_deferred();
+    }
+
+    /// Whether a message that came before the end may still be answered.
+    fn may_answer(&self) -> bool {
+        let waits = (self.busy || !self.ready.is_empty()) && !self.discards;
+        waits && self.answers_until.is_none_or(|until| self.now < until)
+    }
+
+    /// Ends the connection for what breaks a rule, unless messages from before are to be answered.
+    fn settle_deferred(&mut self) {
+        if !self.may_answer() {
+            if let Some(error) = self.deferred.take() {
+                self.fail(error);
             }
         }
     }
@@ -287,8 +330,14 @@ impl State {
             // Checked when it was asked for; or the peer was faster.
             let _ = self.core.close(Some(frame), self.now, self.output.buffer());
         }
-        // A peer that does not read gets no more pongs; one that closes gets its answer.
-        if self.output.len() + self.unsent < PONG_LIMIT || !self.core.can_send() {
+        self.settle_deferred();
+        // A peer that does not read gets no more pongs; one that closes gets its answer, after those
+        // to its messages.
+        let writes = match (self.peer_closed, self.may_answer()) {
+            (true, answers) => !answers,
+            (false, _) => self.output.len() + self.unsent < PONG_LIMIT,
+        };
+        if writes {
             self.core.write_control(self.now, self.output.buffer());
         }
     }
@@ -355,10 +404,11 @@ impl State {
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        if self.core.poll_timeout().is_none_or(|due| due > now) {
+        if self.poll_timeout().is_none_or(|due| due > now) {
             return;
         }
         self.now = now;
+        self.settle_deferred();
         match self.core.handle_timeout(now) {
             // A ping goes out, however much waits before it.
             Ok(()) => {
@@ -372,7 +422,8 @@ impl State {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.core.poll_timeout()
+        let answers = self.answers_until.filter(|_| self.may_answer());
+        self.core.poll_timeout().into_iter().chain(answers).min()
     }
 
     pub(super) fn wants_read(&mut self, now: Instant) -> bool {

@@ -29,7 +29,7 @@ pub enum Event<'b> {
     /// The peer is there.
     Pong(&'b [u8]),
     /// The peer closes; nothing comes after it. [`Connection::write_control`] answers, unless we have
-    /// closed already.
+    /// closed already; until then messages that came before can be answered (RFC 6455 §5.5.1).
     Close(Option<CloseFrame<'b>>),
     /// More input is needed.
     NeedInput,

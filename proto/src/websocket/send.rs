@@ -238,7 +238,7 @@ impl Connection {
 
     #[inline]
     fn may_send(&self) -> Result<(), SendError> {
-        if self.sending.closes() {
+        if self.sending.closed {
             return Err(SendError::Closed);
         }
         if self.sending.fragmented {
@@ -256,7 +256,7 @@ impl Connection {
     /// # Errors
     /// [`SendError`] if the connection is closing, or `len` has its highest bit set.
     pub fn fragment(&mut self, kind: MessageKind, len: u64, last: bool) -> Result<Fragment, SendError> {
-        if self.sending.closes() {
+        if self.sending.closed {
             return Err(SendError::Closed);
         }
         if len > MAX_LEN {
@@ -338,9 +338,9 @@ impl Connection {
         out.len() > before
     }
 
-    /// Whether messages can still be sent: no side has closed.
+    /// Whether messages can still be sent: we have not closed, nor answered the close frame of the peer.
     pub fn can_send(&self) -> bool {
-        !self.sending.closes()
+        !self.sending.closed
     }
 }
 
