@@ -39,6 +39,7 @@ mod shared;
 mod socket;
 mod state;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{fmt, io};
 
 use bytestring::ByteString;
@@ -233,8 +234,7 @@ impl WebSocketUpgrade {
         F: FnOnce(WebSocket) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        // Called when the future is polled, where a panic is caught.
-        self.accept(|_, socket| Box::pin(async move { f(socket).await }))
+        self.accept(|_, socket| Box::pin(f(socket)))
     }
 
     /// The same for a function that blocks. It runs on the pool of the runtime; if that is full, the
@@ -282,7 +282,12 @@ impl WebSocketUpgrade {
             let core = terms.apply(Connection::server(&config, now));
             let shared = Shared::new(core, terms.lends, send_buffer, now);
             let socket = WebSocket::new(shared.clone(), terms.protocol);
-            Box::new(Session::new(shared, Some(handler(handle, socket))))
+            // A panic before the first `await` is one of the handler, too.
+            let handler = catch_unwind(AssertUnwindSafe(|| handler(handle, socket)));
+            if handler.is_err() {
+                shared.close_with(CloseReason { code: CloseCode::INTERNAL_ERROR, reason: String::new() });
+            }
+            Box::new(Session::new(shared, handler.ok()))
         });
         Response::upgrade(fields, upgrade)
     }

@@ -23,8 +23,11 @@ pub(super) struct Shared(Mutex<Home>);
 struct Home {
     /// Away for the time of a turn.
     state: Option<Box<State>>,
-    late: Late,
-    peer_close: Option<CloseReason>,
+    /// Whether messages could be sent when it went, and how many bytes of them.
+    open: bool,
+    room: usize,
+    late: Option<Box<Late>>,
+    peer_close: Option<Box<CloseReason>>,
     receiver_gone: bool,
     senders: usize,
     driver: Option<Waker>,
@@ -33,9 +36,6 @@ struct Home {
 /// What came while the state was away.
 #[derive(Default)]
 struct Late {
-    /// Whether messages could be sent when it went, and how many bytes of them.
-    open: bool,
-    room: usize,
     messages: VecDeque<Message>,
     close: Option<CloseReason>,
     discard: bool,
@@ -60,7 +60,9 @@ impl Shared {
     pub(super) fn new(core: Connection, lends: bool, send_limit: usize, now: Instant) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Home {
             state: Some(Box::new(State::new(core, lends, send_limit, now))),
-            late: Late::default(),
+            open: false,
+            room: 0,
+            late: None,
             peer_close: None,
             receiver_gone: false,
             senders: 1,
@@ -80,7 +82,7 @@ impl Shared {
     /// Does something with the state: of this thread's turn, or at home. If it is with another thread,
     /// `late` is done at home instead.
     #[inline]
-    fn with<T>(&self, now: impl FnOnce(&mut State) -> T, late: impl FnOnce(&mut Late) -> T) -> T {
+    fn with<T>(&self, now: impl FnOnce(&mut State) -> T, late: impl FnOnce(&mut Home) -> T) -> T {
         let of = self.address();
         let here = TURN.with_borrow_mut(|turn| match &mut turn.state {
             Some(state) if turn.of == of => Ok(now(state)),
@@ -90,7 +92,7 @@ impl Shared {
             Ok(result) => result,
             Err(now) => self.with_home(|home| match &mut home.state {
                 Some(state) => now(state),
-                None => late(&mut home.late),
+                None => late(home),
             }),
         }
     }
@@ -111,8 +113,8 @@ impl Shared {
     pub(super) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Result<Option<Message>, WebSocketError>> {
         self.with(
             |state| state.poll_recv(cx),
-            |late| {
-                remember_one_more(&mut late.wakers, cx);
+            |home| {
+                remember_one_more(&mut home.late().wakers, cx);
                 Poll::Pending
             },
         )
@@ -121,15 +123,15 @@ impl Shared {
     /// Sends a message, once there is room.
     #[inline]
     pub(super) fn poll_send(&self, message: &Message, cx: &Context<'_>) -> Poll<Result<(), WebSocketError>> {
-        self.with(|state| state.poll_send(message, cx), |late| late.poll_send(message, cx))
+        self.with(|state| state.poll_send(message, cx), |home| home.poll_send(message, cx))
     }
 
     /// Ready when everything is written.
     pub(super) fn poll_flush(&self, cx: &Context<'_>) -> Poll<Result<(), WebSocketError>> {
         self.with(
             |state| state.poll_flush(cx),
-            |late| {
-                remember_one_more(&mut late.wakers, cx);
+            |home| {
+                remember_one_more(&mut home.late().wakers, cx);
                 Poll::Pending
             },
         )
@@ -140,7 +142,7 @@ impl Shared {
             return Err(WebSocketError::InvalidClose);
         }
         let again = reason.clone();
-        self.with(|state| state.close(reason), |late| late.close(again))
+        self.with(|state| state.close(reason), |home| home.close(again))
     }
 
     /// Closes for a reason that goes before the one of a socket which was dropped.
@@ -155,11 +157,11 @@ impl Shared {
 
     pub(super) fn peer_close(&self) -> Option<CloseReason> {
         let here = self.with(|state| state.peer_close.clone(), |_| None);
-        here.or_else(|| self.lock().peer_close.clone())
+        here.or_else(|| self.lock().peer_close.clone()).map(|reason| *reason)
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.with(|state| state.may_send().is_ok(), |late| late.is_open())
+        self.with(|state| state.may_send().is_ok(), |home| home.is_open())
     }
 
     pub(super) fn add_sender(&self) {
@@ -181,7 +183,7 @@ impl Shared {
         home.receiver_gone = true;
         let last = home.is_dropped();
         drop(home);
-        self.with(State::discard, |late| late.discard = true);
+        self.with(State::discard, |home| home.late().discard = true);
         if last {
             self.close_dropped();
         }
@@ -203,8 +205,8 @@ impl Shared {
         let mut state = home.state.take();
         if let Some(state) = &mut state {
             begin(state);
-            home.late.open = state.may_send().is_ok();
-            home.late.room = state.room();
+            home.open = state.may_send().is_ok();
+            home.room = state.room();
         }
         drop(home);
         TURN.replace(Turn { of: self.address(), state })
@@ -214,12 +216,15 @@ impl Shared {
     pub(super) fn end_turn<T>(&self, outer: Turn, end: impl FnOnce(&mut State) -> T) -> Option<T> {
         let mut state = TURN.replace(outer).state?;
         let mut home = self.lock();
-        home.late.settle(&mut state);
+        let mut late = home.late.take();
+        if let Some(late) = &mut late {
+            late.settle(&mut state);
+        }
         let result = end(&mut state);
         if state.peer_close.is_some() {
             home.peer_close.clone_from(&state.peer_close);
         }
-        let late = mem::take(&mut home.late.wakers);
+        let late = late.map(|late| late.wakers).unwrap_or_default();
         let (receiver, senders) = state.take_wakers();
         home.state = Some(state);
         drop(home);
@@ -254,11 +259,13 @@ impl Home {
     fn is_dropped(&self) -> bool {
         self.senders == 0 && self.receiver_gone
     }
-}
 
-impl Late {
+    fn late(&mut self) -> &mut Late {
+        self.late.get_or_insert_default()
+    }
+
     fn is_open(&self) -> bool {
-        self.open && self.close.is_none()
+        self.open && self.late.as_ref().is_none_or(|late| late.close.is_none())
     }
 
     fn poll_send(&mut self, message: &Message, cx: &Context<'_>) -> Poll<Result<(), WebSocketError>> {
@@ -266,11 +273,11 @@ impl Late {
             return Poll::Ready(Err(WebSocketError::Closed));
         }
         if self.room == 0 {
-            remember_one_more(&mut self.wakers, cx);
+            remember_one_more(&mut self.late().wakers, cx);
             return Poll::Pending;
         }
         self.room = self.room.saturating_sub(message.len() + MESSAGE_COST);
-        self.messages.push_back(message.clone());
+        self.late().messages.push_back(message.clone());
         Poll::Ready(Ok(()))
     }
 
@@ -278,10 +285,12 @@ impl Late {
         if !self.is_open() {
             return Err(WebSocketError::Closed);
         }
-        self.close = Some(reason);
+        self.late().close = Some(reason);
         Ok(())
     }
+}
 
+impl Late {
     /// Does what came while the state was away.
     fn settle(&mut self, state: &mut State) {
         for message in mem::take(&mut self.messages) {

@@ -58,12 +58,12 @@ pub(super) struct State {
     over: bool,
     /// The peer has sent a close frame, with a reason or without one.
     peer_closed: bool,
-    pub(super) peer_close: Option<CloseReason>,
+    pub(super) peer_close: Option<Box<CloseReason>>,
     /// Told once to who receives, and to everybody who sends.
     error: Option<WebSocketError>,
     error_told: bool,
     /// A close frame to be sent after what was sent before.
-    close_request: Option<CloseReason>,
+    close_request: Option<Box<CloseReason>>,
     /// There is something to do for the driver.
     pub(super) wants_turn: bool,
     receiver: Option<Waker>,
@@ -175,7 +175,7 @@ impl State {
     /// Closes, once what was sent before is written.
     pub(super) fn close(&mut self, reason: CloseReason) -> Result<(), WebSocketError> {
         self.may_send()?;
-        self.close_request = Some(reason);
+        self.close_request = Some(Box::new(reason));
         self.wants_turn = true;
         Ok(())
     }
@@ -183,7 +183,7 @@ impl State {
     /// Closes for a reason that goes before the one of a socket which was dropped.
     pub(super) fn close_with(&mut self, reason: CloseReason) {
         if self.core.can_send() {
-            self.close_request = Some(reason);
+            self.close_request = Some(Box::new(reason));
             self.wants_turn = true;
         }
     }
@@ -224,7 +224,7 @@ impl State {
                 }
                 Event::Close(frame) => {
                     self.peer_closed = true;
-                    self.peer_close = frame.map(Into::into);
+                    self.peer_close = frame.map(|frame| Box::new(frame.into()));
                     self.begin_end();
                 }
                 // Pieces are asked for by a configuration that is not used here.
@@ -325,8 +325,8 @@ impl State {
 
     /// Everything that the connection itself has to say.
     fn write_control(&mut self) {
-        if let Some(CloseReason { code, reason }) = self.close_request.take() {
-            let frame = CloseFrame { code, reason: &reason };
+        if let Some(close) = self.close_request.take() {
+            let frame = CloseFrame { code: close.code, reason: &close.reason };
             // Checked when it was asked for; or the peer was faster.
             let _ = self.core.close(Some(frame), self.now, self.output.buffer());
         }
