@@ -147,12 +147,8 @@ impl Shared {
 
     /// Closes for a reason that goes before the one of a socket which was dropped.
     pub(super) fn close_with(&self, reason: CloseReason) {
-        // The driver asks for it, outside of its turn.
-        self.with_home(|home| {
-            if let Some(state) = &mut home.state {
-                state.close_with(reason);
-            }
-        });
+        let again = reason.clone();
+        self.with(|state| state.close_with(reason), |late| late.close = Some(again));
     }
 
     pub(super) fn peer_close(&self) -> Option<CloseReason> {
@@ -294,10 +290,9 @@ impl Late {
     /// Does what came while the state was away.
     fn settle(&mut self, state: &mut State) {
         for message in mem::take(&mut self.messages) {
-            // The handler may have closed in the meantime: then they came too late.
-            if state.may_send().is_ok() {
-                let _ = state.write(&message);
-            }
+            // Before a close frame that the handler has asked for in the meantime. If one was written,
+            // for an error, they came too late.
+            let _ = state.write(&message);
         }
         if let Some(reason) = self.close.take() {
             let _ = state.close(reason);

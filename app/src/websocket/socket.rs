@@ -101,9 +101,9 @@ impl WebSocket {
         (self.sender, self.receiver)
     }
 
-    /// To close it even if the socket is gone by then, without holding it open.
+    /// To close it even if the socket is gone by then; that alone does not close it.
     pub(super) fn close_handle(&self) -> CloseHandle {
-        CloseHandle(self.sender.shared.clone())
+        CloseHandle(self.sender.clone())
     }
 
     /// The same socket with calls that block their thread: for `blocking` handlers.
@@ -113,11 +113,11 @@ impl WebSocket {
 }
 
 /// See [`WebSocket::close_handle`].
-pub(super) struct CloseHandle(Arc<Shared>);
+pub(super) struct CloseHandle(WebSocketSender);
 
 impl CloseHandle {
     pub(super) fn close(&self, code: CloseCode, reason: &str) {
-        self.0.close_with(CloseReason { code, reason: reason.into() });
+        self.0.shared.close_with(CloseReason { code, reason: reason.into() });
     }
 }
 
