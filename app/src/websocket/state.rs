@@ -345,7 +345,7 @@ impl State {
     /// Everybody who waits for something that has happened.
     pub(super) fn take_wakers(&mut self) -> (Option<Waker>, Vec<Waker>) {
         let receiver = if self.over || !self.ready.is_empty() { self.receiver.take() } else { None };
-        let room = self.may_send().is_err() || self.room() >= self.send_limit / 2;
+        let room = self.may_send().is_err() || self.room() >= self.send_limit.div_ceil(2);
         let mut senders = if room { mem::take(&mut self.waiting_senders) } else { Vec::new() };
         if self.is_flushed() || self.error.is_some() {
             senders.append(&mut self.flushing);
