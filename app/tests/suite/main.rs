@@ -15,6 +15,7 @@ mod responses;
 mod routes;
 mod routes_model;
 mod sse;
+mod websocket;
 
 use futures_lite::future::block_on;
 use sinew_app::{Body, Request, Response, Router, Service};
