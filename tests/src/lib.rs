@@ -8,6 +8,7 @@
 mod adapters;
 mod parts;
 pub mod raw;
+pub mod websocket;
 pub mod ws_client;
 
 pub use adapters::{Adapter, Running, Smol, Std, Tokio};

@@ -107,11 +107,15 @@ impl Client {
 
     /// Writes zeros until the server has taken none for a second. Returns how many it took.
     pub fn send_until_stuck(&mut self) -> usize {
+        self.write_until_stuck(&[0; 16 * 1024])
+    }
+
+    /// The same with `bytes` over and over again. The last time they may be cut anywhere.
+    pub(crate) fn write_until_stuck(&mut self, bytes: &[u8]) -> usize {
         self.stream.set_write_timeout(Some(Duration::from_secs(1))).expect("a timeout");
-        let zeros = [0; 16 * 1024];
         let mut total = 0;
         let stuck = loop {
-            match self.stream.write(&zeros) {
+            match self.stream.write(&bytes[total % bytes.len()..]) {
                 Ok(n) => total += n,
                 Err(error) => break error,
             }
@@ -263,7 +267,8 @@ impl Client {
         }
     }
 
-    fn exactly(&mut self, count: usize) -> io::Result<Vec<u8>> {
+    /// The next `count` bytes.
+    pub(crate) fn exactly(&mut self, count: usize) -> io::Result<Vec<u8>> {
         while self.buffer.len() < count {
             self.need_more()?;
         }

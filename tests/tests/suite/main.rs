@@ -16,6 +16,16 @@ mod hyper;
 mod malformed;
 mod pressure;
 mod shutdown;
+mod websocket;
+mod websocket_closing;
+mod websocket_deflate;
+mod websocket_faults;
+mod websocket_handshake;
+mod websocket_liveness;
+mod websocket_messages;
+mod websocket_pressure;
+mod websocket_shutdown;
+mod websocket_threads;
 
 macro_rules! suite {
     ($($topic:ident: $($test:ident)+;)+) => {
@@ -140,4 +150,74 @@ suite! {
         a_thousand_small_frames
         head
         a_large_body_with_its_length;
+    websocket_messages:
+        every_size_comes_back
+        fragments_are_one_message
+        many_in_one_segment
+        a_byte_at_a_time
+        order_is_kept
+        sent_right_behind_the_handshake
+        opened_after_an_ordinary_request
+        http_deadlines_are_over
+        many_sockets_at_once;
+    websocket_handshake:
+        a_subprotocol_is_chosen
+        foreign_pages_are_refused
+        what_is_no_handshake_is_refused
+        other_methods_are_refused
+        the_client_may_have_ended_by_then;
+    websocket_liveness:
+        pings_are_answered_whatever_the_handler_does
+        several_pings_in_one_segment
+        a_silent_client_that_answers_stays
+        a_client_that_vanishes_is_noticed
+        a_client_that_leaves_is_noticed
+        a_ping_flood_nobody_reads_ends
+        the_latest_ping_is_answered_when_there_is_room;
+    websocket_closing:
+        the_client_closes
+        a_handler_that_is_late_sees_how_it_ended
+        the_server_closes
+        what_may_not_be_sent_is_refused
+        a_handler_that_returns_closes
+        a_panic_closes_with_1011
+        a_panic_before_the_first_step_closes_with_1011
+        a_client_that_does_not_answer_a_close
+        all_that_was_sent_goes_before_the_close
+        closing_and_closed_at_once;
+    websocket_faults:
+        broken_rules_are_told
+        codes_of_the_standard
+        what_follows_an_error_is_thrown_away
+        a_broken_peer_has_no_more_time_than_another;
+    websocket_pressure:
+        a_client_that_never_reads_stops_its_sender
+        a_client_that_never_reads_is_dropped
+        a_flood_nobody_receives_stops
+        a_handler_that_pauses_reads_on
+        a_flush_waits_without_spinning
+        both_directions_at_once;
+    websocket_threads:
+        halves_on_two_threads
+        halves_in_one_handler
+        a_sender_on_many_threads
+        a_slow_thread_receives_all
+        a_handler_that_blocks
+        a_thread_that_sends_to_nobody_waits
+        blocked_threads_are_freed_by_the_end;
+    websocket_shutdown:
+        every_socket_is_told
+        clients_that_do_not_answer_are_left
+        clients_that_do_not_read_are_left
+        a_handler_finishes_its_work
+        a_handler_without_end_is_dropped
+        a_handshake_before_the_signal_is_answered
+        one_that_is_closing_already_is_not_told_again;
+    websocket_deflate:
+        only_where_both_sides_want_it
+        an_echo_of_every_size
+        the_context_is_taken_over
+        the_context_is_forgotten_where_agreed
+        a_bomb_is_1009
+        what_is_no_deflate_is_1007;
 }
