@@ -327,8 +327,11 @@ impl State {
     fn write_control(&mut self) {
         if let Some(close) = self.close_request.take() {
             let frame = CloseFrame { code: close.code, reason: &close.reason };
-            // Checked when it was asked for; or the peer was faster.
-            let _ = self.core.close(Some(frame), self.now, self.output.buffer());
+            // A peer that has closed gets its own code back, unless ours says more.
+            if !self.peer_closed || close.code != CloseCode::NORMAL || !close.reason.is_empty() {
+                // Checked when it was asked for; or the peer was faster.
+                let _ = self.core.close(Some(frame), self.now, self.output.buffer());
+            }
         }
         self.settle_deferred();
         // A peer that does not read gets no more pongs; one that closes gets its answer, after those

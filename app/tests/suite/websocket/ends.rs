@@ -104,6 +104,10 @@ fn an_end_with_close_frames_is_none_even_if_it_is_seen_late() {
         driver.receive([frame(TEXT, b"last"), frame(CLOSE, &payload)].concat());
         driver.protocol.end_of_input();
         driver.turn();
+        // The last message might be answered; not for ever.
+        assert_eq!(driver.protocol.close_action(), CloseAction::None);
+        assert_eq!(driver.due(), Some(Duration::from_secs(1)));
+        driver.pass(Duration::from_secs(1));
         assert_eq!(driver.protocol.close_action(), CloseAction::AfterFlush);
         driver.protocol.disconnected();
         assert_eq!(block_on(socket.recv()), Ok(Some("last".into())));
