@@ -148,7 +148,7 @@ impl Shared {
     /// Closes for a reason that goes before the one of a socket which was dropped.
     pub(super) fn close_with(&self, reason: CloseReason) {
         let again = reason.clone();
-        self.with(|state| state.close_with(reason), |late| late.close = Some(again));
+        self.with(|state| state.close_with(reason), |home| home.late().close = Some(again));
     }
 
     pub(super) fn peer_close(&self) -> Option<CloseReason> {
