@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use sinew_proto::{Config, DateCache, FieldTable, HttpDate};
 
 /// One read takes at most this many bytes.
-const READ_SIZE: usize = 64 * 1024;
+const READ_SIZE: usize = 256 * 1024;
 
 /// An output buffer that grew beyond this is not kept.
 const KEEP_OUTPUT: usize = 256 * 1024;
