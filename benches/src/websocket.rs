@@ -18,16 +18,28 @@ const NOW: Instant = Instant::from_nanos(0);
 
 /// `BATCH` binary messages of `size` bytes, as a client sends them.
 fn batch(size: usize) -> Vec<u8> {
+    frames(BATCH, |client, out| {
+        let payload: Vec<u8> = (0..size).map(|i| i.to_le_bytes()[0]).collect();
+        client.send(Message::Binary(&payload), out).expect("an open connection");
+    })
+}
+
+/// One text message of 64 KiB, most of it not ASCII.
+fn text() -> Vec<u8> {
+    let text: String = "αβγ日本語🦀 and ascii ".chars().cycle().take(33_000).collect();
+    frames(1, |client, out| client.send(Message::Text(&text), out).expect("an open connection"))
+}
+
+fn frames(count: usize, mut send: impl FnMut(&mut Connection, &mut Vec<u8>)) -> Vec<u8> {
     let mut key = 0x37fa_213d_u32;
     let mask = Box::new(move || {
         key = key.rotate_left(7);
         key.to_be_bytes()
     });
     let mut client = Connection::client(&Config::default(), mask, NOW);
-    let payload: Vec<u8> = (0..size).map(|i| i.to_le_bytes()[0]).collect();
     let mut out = Vec::new();
-    for _ in 0..BATCH {
-        client.send(Message::Binary(&payload), &mut out).expect("an open connection");
+    for _ in 0..count {
+        send(&mut client, &mut out);
     }
     out
 }
@@ -60,7 +72,17 @@ pub(crate) fn core(size: usize, times: u32) {
 
 /// Driver, session and handler: each turn of the connection is one read and one write.
 pub(crate) fn driver(size: usize, times: u32) {
-    async fn echo(ws: WebSocketUpgrade) -> Response {
+    echo(batch(size), 4 * BATCH, times);
+}
+
+/// The same with a long text in each turn.
+pub(crate) fn long_text(times: u32) {
+    echo(text(), 4, times);
+}
+
+/// `masks`: the bytes of the wire that do not come back.
+fn echo(wire: Vec<u8>, masks: usize, times: u32) {
+    async fn handler(ws: WebSocketUpgrade) -> Response {
         ws.on_upgrade(|mut socket| async move {
             while let Ok(Some(message)) = socket.recv().await {
                 if socket.send(message).await.is_err() {
@@ -69,13 +91,12 @@ pub(crate) fn driver(size: usize, times: u32) {
             }
         })
     }
-    let app = Router::new().route("/", get(echo));
+    let app = Router::new().route("/", get(handler));
     let serving = Serving::new(Still, app, ConnectionConfig::default(), Shutdown::new());
     let written = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let request = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-    let wire = batch(size);
-    let expected = wire.len() - 4 * BATCH;
+    let expected = wire.len() - masks;
     let io = Buffer { first: Some(request.to_vec()), wire, ready: true, written: written.clone() };
     let mut connection = pin!(serving.connection(io, None));
     let mut cx = Context::from_waker(Waker::noop());

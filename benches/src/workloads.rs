@@ -26,6 +26,7 @@ pub(crate) const WORKLOADS: &[(&str, Workload)] = &[
     ("websocket core/32 of 1 KiB", |n| websocket::core(1024, n)),
     ("websocket echo/32 of 64 B", |n| websocket::driver(64, n)),
     ("websocket echo/32 of 1 KiB", |n| websocket::driver(1024, n)),
+    ("websocket echo/64 KiB of text", websocket::long_text),
 ];
 
 const TWO_LINES: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: localhost:8080\r\n\r\n";

@@ -79,22 +79,30 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The state, if this is its turn.
+    #[inline(always)]
+    fn in_turn<T>(&self, now: impl FnOnce(&mut State) -> Option<T>) -> Option<T> {
+        let of = self.address();
+        // A thread that ends has no turn.
+        let turn = TURN.try_with(|turn| {
+            let mut turn = turn.borrow_mut();
+            if turn.of == of { turn.state.as_deref_mut().and_then(now) } else { None }
+        });
+        turn.ok().flatten()
+    }
+
     /// Does something with the state: of this thread's turn, or at home. If it is with another thread,
     /// `late` is done at home instead.
-    #[inline]
     fn with<T>(&self, now: impl FnOnce(&mut State) -> T, late: impl FnOnce(&mut Home) -> T) -> T {
-        let of = self.address();
-        let here = TURN.with_borrow_mut(|turn| match &mut turn.state {
-            Some(state) if turn.of == of => Ok(now(state)),
-            _ => Err(now),
-        });
-        match here {
-            Ok(result) => result,
-            Err(now) => self.with_home(|home| match &mut home.state {
-                Some(state) => now(state),
-                None => late(home),
-            }),
+        let mut now = Some(now);
+        let here = self.in_turn(|state| now.take().map(|now| now(state)));
+        if let Some(result) = here {
+            return result;
         }
+        self.with_home(|home| match (&mut home.state, now) {
+            (Some(state), Some(now)) => now(state),
+            _ => late(home),
+        })
     }
 
     /// Does something at home, and wakes the driver if it has something to do for it.
@@ -109,8 +117,15 @@ impl Shared {
     }
 
     /// The next message. `None` at the end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Result<Option<Message>, WebSocketError>> {
+        match self.in_turn(State::recv_short) {
+            Some(payload) => Poll::Ready(Ok(Some(Message::Binary(payload)))),
+            None => self.poll_recv_any(cx),
+        }
+    }
+
+    fn poll_recv_any(&self, cx: &Context<'_>) -> Poll<Result<Option<Message>, WebSocketError>> {
         self.with(
             |state| state.poll_recv(cx),
             |home| {
@@ -121,8 +136,17 @@ impl Shared {
     }
 
     /// Sends a message, once there is room.
-    #[inline]
+    #[inline(always)]
     pub(super) fn poll_send(&self, message: &Message, cx: &Context<'_>) -> Poll<Result<(), WebSocketError>> {
+        if let Message::Binary(payload) = message {
+            if self.in_turn(|state| state.send_short(payload).then_some(())).is_some() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        self.poll_send_any(message, cx)
+    }
+
+    fn poll_send_any(&self, message: &Message, cx: &Context<'_>) -> Poll<Result<(), WebSocketError>> {
         self.with(|state| state.poll_send(message, cx), |home| home.poll_send(message, cx))
     }
 

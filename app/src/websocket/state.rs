@@ -28,6 +28,10 @@ const PONG_LIMIT: usize = 16 * 1024;
 /// How long answers to messages are waited for that came before a close frame or a broken rule.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The longest payload of a short frame, and the header before it when a client sends it.
+const SHORT: usize = 125;
+const SHORT_HEADER: usize = 6;
+
 pub(super) struct State {
     core: Connection,
     /// What the driver has read, from `start` to `end`; empty but in its turn.
@@ -103,8 +107,29 @@ impl State {
         }
     }
 
+    /// The most frequent case of [`poll_recv`](Self::poll_recv), without a detour through memory.
+    #[inline(always)]
+    pub(super) fn recv_short(&mut self) -> Option<Bytes> {
+        if !self.ready.is_empty() {
+            return None;
+        }
+        let input = self.input.get_mut(self.start..self.end)?;
+        let payload = self.core.poll_short(input, self.now)?;
+        self.start += SHORT_HEADER + payload.len();
+        self.busy = true;
+        Some(Bytes::copy_from_slice(payload))
+    }
+
+    /// The most frequent case of [`poll_send`](Self::poll_send). `false` means anything else.
+    #[inline(always)]
+    pub(super) fn send_short(&mut self, payload: &[u8]) -> bool {
+        if !self.lends || payload.len() > SHORT || self.room() == 0 || self.may_send().is_err() {
+            return false;
+        }
+        self.core.send(sinew_proto::websocket::Message::Binary(payload), self.output.buffer()).is_ok()
+    }
+
     /// The next message. `None` at the end.
-    #[inline]
     pub(super) fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Result<Option<Message>, WebSocketError>> {
         self.busy = false;
         if self.ready.is_empty() && self.start < self.end {
@@ -141,7 +166,6 @@ impl State {
     }
 
     /// Sends a message, once there is room.
-    #[inline]
     pub(super) fn poll_send(
         &mut self,
         message: &Message,
@@ -198,7 +222,6 @@ impl State {
     }
 
     /// The next message in the input, and what comes before it.
-    #[inline]
     fn next_message(&mut self) -> Option<Message> {
         loop {
             let input = self.input.get_mut(self.start..self.end).unwrap_or_default();
@@ -264,7 +287,7 @@ impl State {
         self.core.fail(error, self.now, self.output.buffer());
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn may_send(&self) -> Result<(), WebSocketError> {
         match self.error {
             Some(error) => Err(error),
@@ -273,7 +296,7 @@ impl State {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn write(&mut self, message: &Message) -> Result<(), WebSocketError> {
         self.wants_turn = true;
         if self.lends && message.len() > SendQueue::<Bytes>::COPY_LIMIT {

@@ -149,28 +149,11 @@ impl Connection {
     /// [`fail`](Self::fail). After that there is only [`Event::Closed`].
     #[inline]
     pub fn poll<'b>(&mut self, input: &'b mut [u8], now: Instant) -> Result<Step<Event<'b>>, ProtocolError> {
-        if self.receive == Receive::Header && self.message.is_none() {
-            if let Some(frame) = Short::parse(input).filter(|frame| frame.len < self.limits.short) {
-                return self.short_message(frame, input, now);
-            }
-        }
-        self.poll_any(input, now)
-    }
-
-    /// What [`receive`](Self::receive) does with such a frame, in a fraction of the time.
-    #[inline]
-    fn short_message<'b>(
-        &mut self,
-        mut frame: Short,
-        input: &'b mut [u8],
-        now: Instant,
-    ) -> Result<Step<Event<'b>>, ProtocolError> {
-        let consumed = Short::HEADER.saturating_add(frame.len);
-        let payload = input.get_mut(Short::HEADER..consumed).unwrap_or_default();
-        work::step(consumed);
-        frame.mask.apply(payload);
-        self.unread = 0;
-        self.deadlines.heard(now);
+        let Some(frame) = self.short_frame(input) else {
+            return self.poll_any(input, now);
+        };
+        let consumed = frame.consumed();
+        let payload = self.take_short(frame, input, now);
         if !frame.text {
             return Ok(Step { consumed, event: Event::Binary(Cow::Borrowed(payload)) });
         }
@@ -179,6 +162,37 @@ impl Connection {
         }
         self.stop_receiving();
         Err(ProtocolError::InvalidUtf8)
+    }
+
+    /// The most frequent case of [`poll`](Self::poll) alone: a binary message of at most 125 bytes to
+    /// a server, whole and not compressed. Returns its payload; that and
+    /// the six bytes before it are consumed. `None` means anything else, and that nothing has happened.
+    ///
+    /// For a loop whose messages are small and many: an [`Event`] costs as much as such a message.
+    #[inline]
+    pub fn poll_short<'b>(&mut self, input: &'b mut [u8], now: Instant) -> Option<&'b [u8]> {
+        let frame = self.short_frame(input).filter(|frame| !frame.text)?;
+        Some(self.take_short(frame, input, now))
+    }
+
+    #[inline]
+    fn short_frame(&self, input: &[u8]) -> Option<Short> {
+        if self.receive != Receive::Header || self.message.is_some() {
+            return None;
+        }
+        Short::parse(input).filter(|frame| frame.len < self.limits.short)
+    }
+
+    /// What [`receive`](Self::receive) does with such a frame, in a fraction of the time.
+    #[inline]
+    fn take_short<'b>(&mut self, frame: Short, input: &'b mut [u8], now: Instant) -> &'b [u8] {
+        let payload = input.get_mut(Short::HEADER..frame.consumed()).unwrap_or_default();
+        work::step(frame.consumed());
+        let mut mask = frame.mask;
+        mask.apply(payload);
+        self.unread = 0;
+        self.deadlines.heard(now);
+        payload
     }
 
     fn poll_any<'b>(&mut self, input: &'b mut [u8], now: Instant) -> Result<Step<Event<'b>>, ProtocolError> {

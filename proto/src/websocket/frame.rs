@@ -168,6 +168,12 @@ impl Short {
     /// How many bytes its header takes.
     pub(super) const HEADER: usize = 6;
 
+    /// How many bytes it takes.
+    #[inline]
+    pub(super) const fn consumed(self) -> usize {
+        Self::HEADER.saturating_add(self.len)
+    }
+
     /// The frame that `input` begins with, if it is one of these and all of it is there. Anything else
     /// is for [`Header::parse`].
     #[inline]

@@ -21,6 +21,19 @@ pub enum Message<'a> {
     Binary(&'a [u8]),
 }
 
+/// Appends a few bytes in small steps. One wide copy of bytes that were written in small ones a moment
+/// ago, by taking off their mask, has to wait for these to reach the cache.
+#[inline]
+fn append_short(bytes: &[u8], out: &mut Vec<u8>) {
+    let mut blocks = bytes.chunks_exact(16);
+    for block in &mut blocks {
+        if let Ok(block) = <&[u8; 16]>::try_from(block) {
+            out.extend_from_slice(block);
+        }
+    }
+    out.extend_from_slice(blocks.remainder());
+}
+
 impl Message<'_> {
     /// Writes the message as a server's frame, whole and not compressed. Such a frame is the same on
     /// every connection: it can be made once and sent to many. It may stand wherever
@@ -29,13 +42,15 @@ impl Message<'_> {
     pub fn write_plain(self, out: &mut Vec<u8>) {
         let (opcode, payload) = self.parts();
         if let Ok(len @ 0..=125) = u8::try_from(payload.len()) {
-            // By far the most frequent one: a copy of fixed size.
+            // By far the most frequent one: copies of fixed size.
+            out.reserve(payload.len().saturating_add(2));
             out.extend_from_slice(&[opcode.first_byte(true, false), len]);
+            append_short(payload, out);
         } else {
             let header = HeaderBytes::new(opcode, true, false, payload.len() as u64, None);
             out.extend_from_slice(header.as_bytes());
+            out.extend_from_slice(payload);
         }
-        out.extend_from_slice(payload);
     }
 
     #[inline]
