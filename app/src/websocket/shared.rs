@@ -80,7 +80,7 @@ impl Shared {
     }
 
     /// The state, if this is its turn.
-    #[inline(always)]
+    #[inline]
     fn in_turn<T>(&self, now: impl FnOnce(&mut State) -> Option<T>) -> Option<T> {
         let of = self.address();
         // A thread that ends has no turn.
@@ -117,7 +117,7 @@ impl Shared {
     }
 
     /// The next message. `None` at the end.
-    #[inline(always)]
+    #[inline]
     pub(super) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Result<Option<Message>, WebSocketError>> {
         match self.in_turn(State::recv_short) {
             Some(payload) => Poll::Ready(Ok(Some(Message::Binary(payload)))),
@@ -136,7 +136,7 @@ impl Shared {
     }
 
     /// Sends a message, once there is room.
-    #[inline(always)]
+    #[inline]
     pub(super) fn poll_send(&self, message: &Message, cx: &Context<'_>) -> Poll<Result<(), WebSocketError>> {
         if let Message::Binary(payload) = message {
             if self.in_turn(|state| state.send_short(payload).then_some(())).is_some() {

@@ -48,7 +48,7 @@ impl WebSocket {
     ///
     /// # Errors
     /// [`WebSocketError`] if it has ended in another way; after that `None`.
-    #[inline(always)]
+    #[inline]
     pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, WebSocketError>> + Send + '_ {
         self.receiver.recv()
     }
@@ -60,7 +60,7 @@ impl WebSocket {
     ///
     /// # Errors
     /// [`WebSocketError`] if the connection is closing, or has ended.
-    #[inline(always)]
+    #[inline]
     pub fn send(
         &self,
         message: impl Into<Message>,
@@ -126,7 +126,7 @@ impl WebSocketSender {
     ///
     /// # Errors
     /// As there.
-    #[inline(always)]
+    #[inline]
     pub fn send(
         &self,
         message: impl Into<Message>,
@@ -195,7 +195,7 @@ impl WebSocketReceiver {
     ///
     /// # Errors
     /// As there.
-    #[inline(always)]
+    #[inline]
     pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, WebSocketError>> + Send + '_ {
         poll_fn(|cx| self.shared.poll_recv(cx))
     }

@@ -108,7 +108,7 @@ impl State {
     }
 
     /// The most frequent case of [`poll_recv`](Self::poll_recv), without a detour through memory.
-    #[inline(always)]
+    #[inline]
     pub(super) fn recv_short(&mut self) -> Option<Bytes> {
         if !self.ready.is_empty() {
             return None;
@@ -121,7 +121,7 @@ impl State {
     }
 
     /// The most frequent case of [`poll_send`](Self::poll_send). `false` means anything else.
-    #[inline(always)]
+    #[inline]
     pub(super) fn send_short(&mut self, payload: &[u8]) -> bool {
         if !self.lends || payload.len() > SHORT || self.room() == 0 || self.may_send().is_err() {
             return false;
@@ -287,7 +287,7 @@ impl State {
         self.core.fail(error, self.now, self.output.buffer());
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn may_send(&self) -> Result<(), WebSocketError> {
         match self.error {
             Some(error) => Err(error),
@@ -296,7 +296,7 @@ impl State {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn write(&mut self, message: &Message) -> Result<(), WebSocketError> {
         self.wants_turn = true;
         if self.lends && message.len() > SendQueue::<Bytes>::COPY_LIMIT {
