@@ -327,11 +327,17 @@ impl Terms {
         }
     }
 
+    #[cfg(feature = "deflate")]
     fn apply(&self, core: Connection) -> Connection {
-        #[cfg(feature = "deflate")]
-        if let Some(deflate) = &self.deflate {
-            return core.with_deflate(deflate);
+        match &self.deflate {
+            Some(deflate) => core.with_deflate(deflate),
+            None => core,
         }
+    }
+
+    #[cfg(not(feature = "deflate"))]
+    #[expect(clippy::unused_self, reason = "with the feature it is used")]
+    fn apply(&self, core: Connection) -> Connection {
         core
     }
 }
