@@ -42,7 +42,6 @@ mod state;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{fmt, io};
 
-use bytestring::ByteString;
 use sinew_proto::http1::RequestHeadBuf;
 use sinew_proto::websocket::{CloseFrame, Connection, Negotiated, ServerHandshake};
 
@@ -306,7 +305,7 @@ impl fmt::Debug for WebSocketUpgrade {
 /// What a handshake has agreed on, for as long as the connection lives.
 #[derive(Clone)]
 struct Terms {
-    protocol: Option<ByteString>,
+    protocol: Option<Box<str>>,
     /// Payloads go out as they lie in memory: neither masked nor compressed.
     lends: bool,
     #[cfg(feature = "deflate")]

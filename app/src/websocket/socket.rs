@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use bytestring::ByteString;
 use sinew_proto::websocket::CloseCode;
 
 use super::shared::Shared;
@@ -32,11 +31,11 @@ pub struct WebSocketSender {
 #[derive(Debug)]
 pub struct WebSocketReceiver {
     shared: Arc<Shared>,
-    protocol: Option<ByteString>,
+    protocol: Option<Box<str>>,
 }
 
 impl WebSocket {
-    pub(super) fn new(shared: Arc<Shared>, protocol: Option<ByteString>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, protocol: Option<Box<str>>) -> Self {
         Self {
             sender: WebSocketSender { shared: shared.clone() },
             receiver: WebSocketReceiver { shared, protocol },

@@ -71,9 +71,17 @@ pub(super) struct State {
     /// There is something to do for the driver.
     pub(super) wants_turn: bool,
     receiver: Option<Waker>,
-    waiting_senders: Vec<Waker>,
-    /// Who waits until everything is written.
-    flushing: Vec<Waker>,
+    /// Who waits to send, or until everything is written.
+    waiting: Vec<(Until, Waker)>,
+}
+
+/// What somebody waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// There is room to send.
+    Room,
+    /// Everything is written.
+    Written,
 }
 
 impl State {
@@ -102,8 +110,7 @@ impl State {
             close_request: None,
             wants_turn: false,
             receiver: None,
-            waiting_senders: Vec::new(),
-            flushing: Vec::new(),
+            waiting: Vec::new(),
         }
     }
 
@@ -173,7 +180,7 @@ impl State {
     ) -> Poll<Result<(), WebSocketError>> {
         self.may_send()?;
         if self.room() == 0 {
-            remember_one_more(&mut self.waiting_senders, cx);
+            self.wait(Until::Room, cx);
             return Poll::Pending;
         }
         Poll::Ready(self.write(message))
@@ -192,7 +199,7 @@ impl State {
         if self.is_flushed() {
             return Poll::Ready(Ok(()));
         }
-        remember_one_more(&mut self.flushing, cx);
+        self.wait(Until::Written, cx);
         Poll::Pending
     }
 
@@ -368,15 +375,25 @@ impl State {
         }
     }
 
+    fn wait(&mut self, until: Until, cx: &Context<'_>) {
+        if !self.waiting.iter().any(|(other, waker)| *other == until && waker.will_wake(cx.waker())) {
+            self.waiting.push((until, cx.waker().clone()));
+        }
+    }
+
     /// Everybody who waits for something that has happened.
     pub(super) fn take_wakers(&mut self) -> (Option<Waker>, Vec<Waker>) {
         let receiver = if self.over || !self.ready.is_empty() { self.receiver.take() } else { None };
-        let room = self.may_send().is_err() || self.room() >= self.send_limit.div_ceil(2);
-        let mut senders = if room { mem::take(&mut self.waiting_senders) } else { Vec::new() };
-        if self.is_flushed() || self.error.is_some() {
-            senders.append(&mut self.flushing);
+        if self.waiting.is_empty() {
+            return (receiver, Vec::new());
         }
-        (receiver, senders)
+        let room = self.may_send().is_err() || self.room() >= self.send_limit.div_ceil(2);
+        let written = self.is_flushed() || self.error.is_some();
+        let happened = |until: Until| if until == Until::Room { room } else { written };
+        let all = mem::take(&mut self.waiting).into_iter();
+        let (woken, waiting): (Vec<_>, Vec<_>) = all.partition(|(until, _)| happened(*until));
+        self.waiting = waiting;
+        (receiver, woken.into_iter().map(|(_, waker)| waker).collect())
     }
 
     /// The driver begins its turn, with what it has read.

@@ -48,7 +48,7 @@ pub struct Connection {
     /// The frame whose payload is awaited.
     frame: Frame,
     /// The message that has begun.
-    message: Option<Box<Partial>>,
+    message: Option<Partial>,
     end_of_input: bool,
     /// How many bytes were left in the input. What is more than that is new; much is never left.
     unread: u8,
@@ -269,7 +269,7 @@ impl Connection {
             let message = self.message.get_or_insert_with(|| {
                 let text = header.opcode == Opcode::Text;
                 let kind = if text { MessageKind::Text } else { MessageKind::Binary };
-                Box::new(Partial::new(kind, header.compressed))
+                Partial::new(kind, header.compressed)
             });
             message.fragments = message.fragments.saturating_add(1);
             self.frame = Frame { left: header.len, fin: header.fin, mask: header.mask };
@@ -358,7 +358,7 @@ impl Connection {
     #[cfg(feature = "deflate")]
     fn inflate<'b>(
         &mut self,
-        mut message: Box<Partial>,
+        mut message: Partial,
         piece: &[u8],
         last: bool,
     ) -> Result<Option<Event<'b>>, ProtocolError> {
@@ -386,7 +386,7 @@ impl Connection {
     /// Hands out a piece of a message.
     fn piece<'b>(
         &mut self,
-        message: Box<Partial>,
+        message: Partial,
         data: Cow<'b, [u8]>,
         last: bool,
     ) -> Result<Option<Event<'b>>, ProtocolError> {
@@ -400,7 +400,7 @@ impl Connection {
     }
 
     /// Keeps a message, or hands it out if it is complete.
-    fn keep<'b>(&mut self, message: Box<Partial>, last: bool) -> Result<Option<Event<'b>>, ProtocolError> {
+    fn keep<'b>(&mut self, message: Partial, last: bool) -> Result<Option<Event<'b>>, ProtocolError> {
         if !last {
             self.message = Some(message);
             return Ok(None);
