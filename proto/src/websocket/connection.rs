@@ -248,7 +248,7 @@ impl Connection {
                 if rest < len {
                     return self.need_input(consumed);
                 }
-                let payload = payload(input, &header, len);
+                let payload = header.payload(input, len);
                 let consumed = consumed.saturating_add(header.size).saturating_add(len);
                 return self.control(header.opcode, payload).map(|event| Step { consumed, event });
             }
@@ -258,7 +258,7 @@ impl Connection {
                 let len = usize::try_from(header.len).unwrap_or(rest);
                 let consumed = consumed.saturating_add(header.size).saturating_add(len);
                 work::step(len);
-                let payload: &'b [u8] = payload(input, &header, len);
+                let payload: &'b [u8] = header.payload(input, len);
                 let event = if header.opcode == Opcode::Text {
                     Event::Text(Cow::Borrowed(utf8::whole(payload).ok_or(ProtocolError::InvalidUtf8)?))
                 } else {
@@ -578,16 +578,6 @@ impl Connection {
         }
         told
     }
-}
-
-/// The payload of a frame that is there as a whole, unmasked.
-#[inline]
-fn payload<'b>(input: &'b mut [u8], header: &Header, len: usize) -> &'b mut [u8] {
-    let rest = input.split_at_mut_checked(header.size).unwrap_or_default().1;
-    let payload = rest.split_at_mut_checked(len).unwrap_or_default().0;
-    let mut mask = header.mask;
-    mask.apply(payload);
-    payload
 }
 
 impl fmt::Debug for Connection {

@@ -154,6 +154,16 @@ impl Header {
         let size = input.len().saturating_sub(rest.len());
         Ok(Some(Self { fin, compressed, opcode, len, mask, size }))
     }
+
+    /// The payload of this frame, `len` bytes that are there as a whole, unmasked.
+    #[inline]
+    pub(super) fn payload<'b>(&self, input: &'b mut [u8], len: usize) -> &'b mut [u8] {
+        let rest = input.split_at_mut_checked(self.size).unwrap_or_default().1;
+        let payload = rest.split_at_mut_checked(len).unwrap_or_default().0;
+        let mut mask = self.mask;
+        mask.apply(payload);
+        payload
+    }
 }
 
 /// A whole message to a server, of at most 125 bytes: by far the most frequent frame.
