@@ -89,6 +89,10 @@ impl Deadlines {
     }
 
     pub(super) fn written(&mut self, progress: bool, pending: bool, now: Instant) {
+        // A peer that still reads what stands before the close frame cannot have answered it.
+        if progress && matches!(self.wait, Wait::Close(_)) {
+            self.wait = Wait::Close(now);
+        }
         if !pending {
             self.stalled = None;
         } else if progress || self.stalled.is_none() {
