@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 use std::{fmt, io, mem};
 
 use bytes::Bytes;
@@ -15,10 +16,14 @@ use sinew_proto::{FieldError, FieldTable, Instant, RecvError, SendQueue, StatusC
 
 use super::session::Session;
 use super::shared::Shared;
+use super::state::remember;
 use super::{BlockingWebSocket, SEND_BUFFER, Terms, WebSocket};
 use crate::Headers;
 use crate::blocking::block_on;
 use crate::upgrade::{Received, Upgraded};
+
+/// How long the handshake may take, unless set.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Fills a buffer with random bytes of the kind that keys are made of.
 pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;
@@ -40,6 +45,7 @@ pub struct WebSocketClient {
     protocols: Vec<String>,
     config: Config,
     send_buffer: usize,
+    timeout: Duration,
     #[cfg(feature = "deflate")]
     deflate: Option<DeflateConfig>,
 }
@@ -85,6 +91,7 @@ impl WebSocketClient {
             protocols: Vec::new(),
             config: Config::default(),
             send_buffer: SEND_BUFFER,
+            timeout: HANDSHAKE_TIMEOUT,
             #[cfg(feature = "deflate")]
             deflate: None,
         })
@@ -145,6 +152,13 @@ impl WebSocketClient {
         self
     }
 
+    /// How long the handshake may take, from the request to the whole answer; 30 s unless set. Zero is
+    /// off. Opening the socket before that is up to the adapter, and to the system.
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
     /// Offers to compress messages (RFC 7692). It costs memory: see [`DeflateConfig`].
     #[cfg(feature = "deflate")]
     pub fn deflate(mut self, config: DeflateConfig) -> Self {
@@ -176,18 +190,25 @@ impl WebSocketClient {
         let handshake = self.handshake(nonce).map_err(|_| ConnectError::InvalidRequest)?;
         let mut fields = self.fields;
         handshake.write_fields(&mut fields);
-        let http = sinew_proto::Config::default();
+        // The one time limit is ours.
+        let http = sinew_proto::Config {
+            response_timeout: Duration::ZERO,
+            head_timeout: Duration::ZERO,
+            ..Default::default()
+        };
         let mut client = Client::new(&http);
         let mut request = Vec::new();
         let head = Request::new("GET", &self.target, &fields);
         client.request(&head, BodyPlan::Empty, &mut request).map_err(invalid)?;
-        let outcome = Arc::new(Mutex::new(Outcome::Waiting(None)));
+        let outcome = Arc::new(Mutex::new(Outcome::Waiting { caller: None, driver: None }));
         let opening = Opening {
             client,
             request,
             table: FieldTable::new(&http),
             handshake,
             terms: None,
+            timeout: self.timeout,
+            until: None,
             config: self.config,
             send_buffer: self.send_buffer,
             entropy: Some(entropy),
@@ -231,13 +252,18 @@ pub enum ConnectError {
     Io(#[from] io::Error),
 }
 
-/// A WebSocket to come: see [`WebSocketClient::begin`].
+/// A WebSocket to come: see [`WebSocketClient::begin`]. Dropped before it is ready, it ends the
+/// connection.
 #[must_use = "it has to be awaited"]
 pub struct WebSocketConnect(Arc<Mutex<Outcome>>);
 
 enum Outcome {
-    Waiting(Option<Waker>),
+    Waiting {
+        caller: Option<Waker>,
+        driver: Option<Waker>,
+    },
     Done(Result<WebSocket, ConnectError>),
+    /// Or nobody wants it.
     Taken,
 }
 
@@ -260,13 +286,25 @@ impl Future for WebSocketConnect {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut outcome = lock(&self.0);
+        if let Outcome::Waiting { caller, .. } = &mut *outcome {
+            let replaced = remember(caller, cx);
+            drop(outcome);
+            drop(replaced);
+            return Poll::Pending;
+        }
         match mem::replace(&mut *outcome, Outcome::Taken) {
             Outcome::Done(result) => Poll::Ready(result),
-            Outcome::Waiting(_) => {
-                *outcome = Outcome::Waiting(Some(cx.waker().clone()));
-                Poll::Pending
-            }
-            Outcome::Taken => Poll::Ready(Err(ConnectError::Disconnected)),
+            _ => Poll::Ready(Err(ConnectError::Disconnected)),
+        }
+    }
+}
+
+impl Drop for WebSocketConnect {
+    fn drop(&mut self) {
+        // A socket that is there closes itself, a driver that is at it ends: both without the lock.
+        let outcome = mem::replace(&mut *lock(&self.0), Outcome::Taken);
+        if let Outcome::Waiting { driver: Some(driver), .. } = outcome {
+            driver.wake();
         }
     }
 }
@@ -292,6 +330,9 @@ struct Opening {
     table: FieldTable,
     handshake: ClientHandshake,
     terms: Option<Terms>,
+    timeout: Duration,
+    /// Known from the first turn on.
+    until: Option<Instant>,
     config: Config,
     send_buffer: usize,
     entropy: Option<Entropy>,
@@ -301,13 +342,34 @@ struct Opening {
 impl Opening {
     fn settle(&self, result: Result<WebSocket, ConnectError>) {
         let mut outcome = lock(&self.outcome);
-        if let Outcome::Waiting(waker) = &mut *outcome {
-            let waker = waker.take();
-            *outcome = Outcome::Done(result);
+        if !matches!(*outcome, Outcome::Waiting { .. }) {
+            // Nobody wants it: a socket closes itself, without the lock.
             drop(outcome);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
+            return;
+        }
+        let before = mem::replace(&mut *outcome, Outcome::Done(result));
+        drop(outcome);
+        if let Outcome::Waiting { caller: Some(caller), .. } = before {
+            caller.wake();
+        }
+    }
+
+    /// Whether somebody waits. If so, the task of `cx` is woken when that changes.
+    fn is_wanted(&self, cx: &Context<'_>) -> bool {
+        let mut outcome = lock(&self.outcome);
+        let Outcome::Waiting { driver, .. } = &mut *outcome else {
+            return false;
+        };
+        let replaced = remember(driver, cx);
+        drop(outcome);
+        drop(replaced);
+        true
+    }
+
+    /// Sets the time limit, with the first turn.
+    fn begin(&mut self, now: Instant) {
+        if self.until.is_none() && !self.timeout.is_zero() {
+            self.until = Some(now.saturating_add(self.timeout));
         }
     }
 
@@ -376,6 +438,11 @@ impl Upgraded for ClientSession {
     ) -> usize {
         let start = input.start;
         if let Self::Opening(opening) = self {
+            if !opening.is_wanted(cx) {
+                *self = Self::Failed;
+                return input.end - start;
+            }
+            opening.begin(now);
             output.buffer().append(&mut opening.request);
             match opening.advance(&input.buffer[input.start..input.end], now) {
                 Ok((consumed, false)) => return consumed,
@@ -442,7 +509,8 @@ impl Upgraded for ClientSession {
     fn handle_timeout(&mut self, now: Instant) {
         match self {
             Self::Opening(opening) => {
-                if let Err(error) = opening.client.handle_timeout(now) {
+                let late = opening.until.filter(|until| *until <= now).map(|_| RecvError::ResponseTimeout);
+                if let Some(error) = late.or_else(|| opening.client.handle_timeout(now).err()) {
                     opening.settle(Err(error.into()));
                     *self = Self::Failed;
                 }
@@ -454,7 +522,7 @@ impl Upgraded for ClientSession {
 
     fn poll_timeout(&mut self) -> Option<Instant> {
         match self {
-            Self::Opening(opening) => opening.client.poll_timeout(),
+            Self::Opening(opening) => opening.client.poll_timeout().into_iter().chain(opening.until).min(),
             Self::Open(session) => session.poll_timeout(),
             Self::Failed => None,
         }

@@ -60,7 +60,7 @@ impl Upgraded for Session {
     ) -> usize {
         let outer = self.shared.begin_turn(cx, |state| state.begin_turn(&mut input, output, now));
         let panicked = self.poll_handler(cx);
-        let consumed = self.shared.clone().end_turn(outer, |state| {
+        let consumed = self.shared.end_turn(outer, |state| {
             if panicked {
                 state.close_with(CloseReason { code: CloseCode::INTERNAL_ERROR, reason: String::new() });
             }

@@ -8,17 +8,23 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use sinew_proto::Instant;
 use sinew_proto::websocket::{CloseCode, Connection};
 
-use super::state::{MESSAGE_COST, State, remember_one_more};
+use super::state::{MESSAGE_COST, State, remember, remember_one_more};
 use super::{CloseReason, Message, WebSocketError};
 
 /// What handles and driver share.
-pub(super) struct Shared(Mutex<Home>);
+pub(super) struct Shared {
+    home: Mutex<Home>,
+    /// Something waits at home for the state: whoever has it looks there before it sends, so that a
+    /// message does not overtake one that its sender has heard of.
+    late: AtomicBool,
+}
 
 struct Home {
     /// Away for the time of a turn.
@@ -58,7 +64,7 @@ pub(super) struct Turn {
 
 impl Shared {
     pub(super) fn new(core: Connection, lends: bool, send_limit: usize, now: Instant) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Home {
+        let home = Home {
             state: Some(Box::new(State::new(core, lends, send_limit, now))),
             open: false,
             room: 0,
@@ -67,7 +73,8 @@ impl Shared {
             receiver_gone: false,
             senders: 1,
             driver: None,
-        })))
+        };
+        Arc::new(Self { home: Mutex::new(home), late: AtomicBool::new(false) })
     }
 
     /// What tells it from others.
@@ -76,7 +83,7 @@ impl Shared {
     }
 
     fn lock(&self) -> MutexGuard<'_, Home> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.home.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state, if this is its turn.
@@ -85,7 +92,8 @@ impl Shared {
         let of = self.address();
         // A thread that ends has no turn.
         let turn = TURN.try_with(|turn| {
-            let mut turn = turn.borrow_mut();
+            // What is called from inside of such a call, by a waker of the application, comes late.
+            let mut turn = turn.try_borrow_mut().ok()?;
             if turn.of == of { turn.state.as_deref_mut().and_then(now) } else { None }
         });
         turn.ok().flatten()
@@ -95,14 +103,41 @@ impl Shared {
     /// `late` is done at home instead.
     fn with<T>(&self, now: impl FnOnce(&mut State) -> T, late: impl FnOnce(&mut Home) -> T) -> T {
         let mut now = Some(now);
-        let here = self.in_turn(|state| now.take().map(|now| now(state)));
+        let here = self.in_turn(|state| {
+            self.catch_up(state);
+            now.take().map(|now| now(state))
+        });
         if let Some(result) = here {
             return result;
         }
         self.with_home(|home| match (&mut home.state, now) {
             (Some(state), Some(now)) => now(state),
-            _ => late(home),
+            _ => {
+                // Whoever hears of what happens here finds this set.
+                self.late.store(true, Ordering::Relaxed);
+                late(home)
+            }
         })
+    }
+
+    /// Does in the middle of a turn what has come late so far.
+    #[inline]
+    fn catch_up(&self, state: &mut State) {
+        if self.late.load(Ordering::Relaxed) {
+            self.settle_late(state);
+        }
+    }
+
+    #[cold]
+    fn settle_late(&self, state: &mut State) {
+        let mut home = self.lock();
+        self.late.store(false, Ordering::Relaxed);
+        let sent = home.late().settle(state);
+        home.open = state.may_send().is_ok();
+        home.room = state.room();
+        drop(home);
+        // The application may own their memory, and be called.
+        drop(sent);
     }
 
     /// Does something at home, and wakes the driver if it has something to do for it.
@@ -111,7 +146,9 @@ impl Shared {
         let result = change(&mut home);
         let wanted = home.state.as_mut().is_some_and(|state| mem::take(&mut state.wants_turn));
         let driver = if wanted { home.driver.take() } else { None };
+        let retired = home.state.as_mut().map(|state| mem::take(&mut state.retired));
         drop(home);
+        drop(retired);
         wake(driver);
         result
     }
@@ -139,7 +176,11 @@ impl Shared {
     #[inline]
     pub(super) fn poll_send(&self, message: &Message, cx: &Context<'_>) -> Poll<Result<(), WebSocketError>> {
         if let Message::Binary(payload) = message {
-            if self.in_turn(|state| state.send_short(payload).then_some(())).is_some() {
+            let sent = self.in_turn(|state| {
+                self.catch_up(state);
+                state.send_short(payload).then_some(())
+            });
+            if sent.is_some() {
                 return Poll::Ready(Ok(()));
             }
         }
@@ -218,10 +259,7 @@ impl Shared {
     /// Takes the state for a turn of this thread. Returns the turn that this one is inside of.
     pub(super) fn begin_turn(&self, cx: &Context<'_>, begin: impl FnOnce(&mut State)) -> Turn {
         let mut home = self.lock();
-        match &mut home.driver {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => home.driver = Some(cx.waker().clone()),
-        }
+        let replaced = remember(&mut home.driver, cx);
         let mut state = home.state.take();
         if let Some(state) = &mut state {
             begin(state);
@@ -229,6 +267,7 @@ impl Shared {
             home.room = state.room();
         }
         drop(home);
+        drop(replaced);
         TURN.replace(Turn { of: self.address(), state })
     }
 
@@ -236,20 +275,21 @@ impl Shared {
     pub(super) fn end_turn<T>(&self, outer: Turn, end: impl FnOnce(&mut State) -> T) -> Option<T> {
         let mut state = TURN.replace(outer).state?;
         let mut home = self.lock();
-        let mut late = home.late.take();
-        if let Some(late) = &mut late {
-            late.settle(&mut state);
-        }
+        let mut late = home.late.take().map(|late| *late).unwrap_or_default();
+        self.late.store(false, Ordering::Relaxed);
+        let sent = late.settle(&mut state);
         let result = end(&mut state);
         if state.peer_close.is_some() {
             home.peer_close.clone_from(&state.peer_close);
         }
-        let late = late.map(|late| late.wakers).unwrap_or_default();
         let (receiver, senders) = state.take_wakers();
+        let retired = mem::take(&mut state.retired);
         home.state = Some(state);
         drop(home);
+        // The application may own their memory, and be called.
+        drop((sent, retired));
         wake(receiver);
-        senders.into_iter().chain(late).for_each(Waker::wake);
+        senders.into_iter().chain(late.wakers).for_each(Waker::wake);
         Some(result)
     }
 
@@ -262,7 +302,9 @@ impl Shared {
         };
         let result = change(state);
         let (receiver, senders) = state.take_wakers();
+        let retired = mem::take(&mut state.retired);
         drop(home);
+        drop(retired);
         let woken = receiver.is_some() || !senders.is_empty();
         wake(receiver);
         senders.into_iter().for_each(Waker::wake);
@@ -311,12 +353,13 @@ impl Home {
 }
 
 impl Late {
-    /// Does what came while the state was away.
-    fn settle(&mut self, state: &mut State) {
-        for message in mem::take(&mut self.messages) {
+    /// Does what came while the state was away. Returns the messages, to be dropped without a lock.
+    fn settle(&mut self, state: &mut State) -> VecDeque<Message> {
+        let messages = mem::take(&mut self.messages);
+        for message in &messages {
             // Before a close frame that the handler has asked for in the meantime. If one was written,
             // for an error, they came too late.
-            let _ = state.write(&message);
+            let _ = state.write(message);
         }
         if let Some(reason) = self.close.take() {
             let _ = state.close(reason);
@@ -324,6 +367,7 @@ impl Late {
         if mem::take(&mut self.discard) {
             state.discard();
         }
+        messages
     }
 }
 

@@ -49,6 +49,9 @@ pub(super) struct State {
     /// Messages that were read and not asked for.
     ready: VecDeque<Message>,
     ready_bytes: usize,
+    /// They are enough, until half of them are taken: what is left over of the input is moved each time
+    /// that some of it is read.
+    full: bool,
     /// Nobody asks for messages any more.
     discards: bool,
     /// A message was taken, and nothing was asked for since: it may still be answered, whatever came
@@ -71,6 +74,9 @@ pub(super) struct State {
     /// There is something to do for the driver.
     pub(super) wants_turn: bool,
     receiver: Option<Waker>,
+    /// Nobody waits with these any more. They are dropped where no lock is held: with its last waker a
+    /// task may go, and with the task a socket.
+    pub(super) retired: Vec<Waker>,
     /// Who waits to send, or until everything is written.
     waiting: Vec<(Until, Waker)>,
 }
@@ -98,6 +104,7 @@ impl State {
             now,
             ready: VecDeque::new(),
             ready_bytes: 0,
+            full: false,
             discards: false,
             busy: false,
             answers_until: None,
@@ -110,6 +117,7 @@ impl State {
             close_request: None,
             wants_turn: false,
             receiver: None,
+            retired: Vec::new(),
             waiting: Vec::new(),
         }
     }
@@ -150,9 +158,11 @@ impl State {
 
     fn poll_ready(&mut self, cx: &Context<'_>) -> Poll<Result<Option<Message>, WebSocketError>> {
         if let Some(message) = self.ready.pop_front() {
-            let was_full = self.is_full();
             self.ready_bytes -= message.len() + MESSAGE_COST;
-            self.wants_turn |= was_full && !self.is_full();
+            if self.full && self.ready_bytes <= READ_AHEAD / 2 {
+                self.full = false;
+                self.wants_turn = true;
+            }
             if self.ready.is_empty() {
                 // A socket that waits owns no memory for messages.
                 self.ready = VecDeque::new();
@@ -168,7 +178,8 @@ impl State {
             self.error_told = true;
             return Poll::Ready(error.map_or(Ok(None), Err));
         }
-        remember(&mut self.receiver, cx);
+        let replaced = remember(&mut self.receiver, cx);
+        self.retired.extend(replaced);
         Poll::Pending
     }
 
@@ -222,8 +233,9 @@ impl State {
     /// Nobody asks for messages any more.
     pub(super) fn discard(&mut self) {
         self.discards = true;
-        self.receiver = None;
+        self.retired.extend(self.receiver.take());
         self.ready_bytes = 0;
+        self.full = false;
         self.ready = VecDeque::new();
         self.wants_turn = true;
     }
@@ -320,10 +332,6 @@ impl State {
         self.core.send(message.as_proto(), self.output.buffer()).map_err(|_| WebSocketError::Closed)
     }
 
-    fn is_full(&self) -> bool {
-        self.ready_bytes >= READ_AHEAD
-    }
-
     fn is_flushed(&self) -> bool {
         self.output.is_empty() && self.unsent == 0
     }
@@ -332,6 +340,10 @@ impl State {
     pub(super) fn disconnect(&mut self) {
         self.core.abort();
         self.over = true;
+        // Whoever broke a rule did so before.
+        if let Some(error) = self.deferred.take() {
+            self.error.get_or_insert(WebSocketError::Protocol(error));
+        }
         if !(self.peer_closed && self.is_flushed()) {
             self.error.get_or_insert(WebSocketError::Disconnected);
         }
@@ -339,13 +351,14 @@ impl State {
 
     /// Reads on behind what the handler has asked for. What comes after the end is thrown away.
     fn read_ahead(&mut self) {
-        while !self.over && !self.is_full() {
+        while !self.over && !self.full {
             let Some(message) = self.next_message() else {
                 break;
             };
             if !self.discards {
                 self.ready_bytes += message.len() + MESSAGE_COST;
                 self.ready.push_back(message);
+                self.full = self.ready_bytes >= READ_AHEAD;
             }
         }
         if self.over {
@@ -470,7 +483,7 @@ impl State {
     }
 
     pub(super) fn wants_read(&mut self, now: Instant) -> bool {
-        let full = self.is_full() && !self.over;
+        let full = self.full && !self.over;
         self.core.hold_input(full, now);
         self.core.wants_read() && !full
     }
@@ -484,10 +497,11 @@ impl State {
     }
 }
 
-fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) {
+/// Returns the waker that is replaced, if it is another one.
+pub(super) fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
     match slot {
-        Some(waker) => waker.clone_from(cx.waker()),
-        None => *slot = Some(cx.waker().clone()),
+        Some(waker) if waker.will_wake(cx.waker()) => None,
+        slot => slot.replace(cx.waker().clone()),
     }
 }
 

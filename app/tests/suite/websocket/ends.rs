@@ -227,3 +227,47 @@ fn nothing_is_written_behind_the_close_frame_of_an_error() {
     );
     assert_eq!(driver.frame(), None);
 }
+
+#[test]
+fn what_broke_a_rule_is_told_even_if_the_connection_goes_first() {
+    let (mut driver, mut socket) = Driver::with_socket(|ws| ws);
+    driver.receive([frame(TEXT, b"before"), vec![0x81, 0]].concat());
+    driver.protocol.disconnected();
+    assert_eq!(block_on(socket.recv()), Ok(Some("before".into())));
+    assert_eq!(block_on(socket.recv()), Err(WebSocketError::Protocol(ProtocolError::NotMasked)));
+    assert_eq!(block_on(socket.recv()), Ok(None));
+}
+
+#[test]
+fn a_socket_that_goes_with_a_panic_tells_so() {
+    let (mut driver, socket) = Driver::with_socket(|ws| ws);
+    let panics = thread::spawn(move || {
+        let _socket = socket;
+        std::panic::resume_unwind(Box::new("on purpose"));
+    });
+    assert!(panics.join().is_err());
+    driver.turn();
+    assert_eq!(driver.frame(), Some((CLOSE, close(1011))));
+}
+
+#[test]
+fn a_slow_reader_gets_what_stands_before_the_close_frame() {
+    let (mut driver, socket) = Driver::with_socket(|ws| ws);
+    driver.room = 0;
+    block_on(socket.send("x".repeat(1000))).unwrap();
+    drop(socket);
+    driver.turn();
+    for _ in 0..10 {
+        driver.room = 100;
+        driver.pass(Duration::from_millis(4999));
+        assert_eq!(driver.protocol.close_action(), CloseAction::None);
+    }
+    driver.room = FAR;
+    driver.turn();
+    assert_eq!(driver.frame().unwrap().1.len(), 1000);
+    assert_eq!(driver.frame(), Some((CLOSE, close(1000))));
+    // From then on it has to answer.
+    assert_eq!(driver.due(), Some(Duration::from_secs(5)));
+    driver.pass(Duration::from_secs(5));
+    assert_eq!(driver.protocol.close_action(), CloseAction::Abort);
+}

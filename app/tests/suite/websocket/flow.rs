@@ -360,3 +360,20 @@ fn connections_that_are_turned_inside_of_a_handler_are_not_mixed() {
         assert_eq!(outer.frame(), expected);
     }
 }
+
+#[test]
+fn input_that_waits_is_not_moved_for_every_message() {
+    let (mut driver, mut socket) = Driver::with_socket(|ws| ws);
+    let count = 20_000;
+    driver.receive(frame(TEXT, b"x").repeat(count));
+    assert!(!driver.protocol.wants_read(driver.now));
+    let mut moved = 0;
+    for _ in 0..count {
+        let before = driver.input.len();
+        assert_eq!(block_on(socket.recv()), Ok(Some("x".into())));
+        driver.turn();
+        moved += if driver.input.len() < before { driver.input.len() } else { 0 };
+    }
+    assert!(driver.input.is_empty() && driver.protocol.wants_read(driver.now));
+    assert!(moved < 50 * 7 * count, "{moved} bytes");
+}

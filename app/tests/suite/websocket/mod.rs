@@ -1,7 +1,9 @@
 //! A WebSocket as its driver sees it: bytes in, bytes out, and a clock that stands still.
 
+mod client;
 mod ends;
 mod flow;
+mod late;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
