@@ -110,13 +110,13 @@ impl Shared {
         if let Some(result) = here {
             return result;
         }
-        self.with_home(|home| match (&mut home.state, now) {
-            (Some(state), Some(now)) => now(state),
-            _ => {
-                // Whoever hears of what happens here finds this set.
-                self.late.store(true, Ordering::Relaxed);
-                late(home)
+        self.with_home(|home| {
+            if let (Some(state), Some(now)) = (&mut home.state, now) {
+                return now(state);
             }
+            // Whoever hears of what happens here finds this set.
+            self.late.store(true, Ordering::Relaxed);
+            late(home)
         })
     }
 
@@ -253,7 +253,8 @@ impl Shared {
     /// Nobody will say anything more.
     fn close_dropped(&self) {
         // It may be closing already.
-        let _ = self.close(CloseReason { code: CloseCode::NORMAL, reason: String::new() });
+        let code = if std::thread::panicking() { CloseCode::INTERNAL_ERROR } else { CloseCode::NORMAL };
+        let _ = self.close(CloseReason { code, reason: String::new() });
     }
 
     /// Takes the state for a turn of this thread. Returns the turn that this one is inside of.
