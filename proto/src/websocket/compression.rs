@@ -51,16 +51,22 @@ impl Compression {
         }
     }
 
-    /// Decompresses the next piece of a message, into at most `limit` bytes.
-    pub(super) fn inflate(&mut self, piece: &[u8], last: bool, limit: usize) -> Result<&[u8], ProtocolError> {
+    /// Decompresses the next piece of a message, into at most `limit` bytes. Returns also what there was
+    /// before an error: which error it is must not depend on the pieces, and text is judged first.
+    pub(super) fn inflate(
+        &mut self,
+        piece: &[u8],
+        last: bool,
+        limit: usize,
+    ) -> (&[u8], Result<(), ProtocolError>) {
         let terms = self.incoming;
         let inflater = self.inflater.get_or_insert_with(|| Inflater::new(terms.window_bits, terms.takeover));
         self.inflated.clear();
-        inflater.push(piece, &mut self.inflated, limit).map_err(protocol_error)?;
-        if last {
-            inflater.finish().map_err(protocol_error)?;
+        let mut result = inflater.push(piece, &mut self.inflated, limit);
+        if last && result.is_ok() {
+            result = inflater.finish();
         }
-        Ok(&self.inflated)
+        (&self.inflated, result.map_err(protocol_error))
     }
 
     /// A message was received.

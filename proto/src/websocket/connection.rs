@@ -366,7 +366,8 @@ impl Connection {
             return Err(ProtocolError::ReservedBits);
         };
         let left = self.limits.message.saturating_sub(message.size);
-        let inflated = compression.inflate(piece, last, usize::try_from(left).unwrap_or(usize::MAX))?;
+        let limit = usize::try_from(left).unwrap_or(usize::MAX);
+        let (inflated, result) = compression.inflate(piece, last, limit);
         let mut data = Vec::new();
         if self.limits.stream {
             message.check(inflated)?;
@@ -374,6 +375,7 @@ impl Connection {
         } else {
             message.push(inflated, last.then_some(0))?;
         }
+        result?;
         if last {
             compression.end_of_message();
         }

@@ -13,6 +13,8 @@ use core::fmt;
 
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush, Status};
 
+use crate::work;
+
 /// The end of a flushed stream that is not sent: length 0 and its complement (RFC 7692 §7.2.1).
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
@@ -148,11 +150,10 @@ impl Inflater {
     fn step(&mut self, input: &[u8], out: &mut [u8], flush: InflateFlush) -> Step {
         let (consumed, produced) = (self.inflate.total_in(), self.inflate.total_out());
         let status = self.inflate.decompress(input, out, flush).map_err(|_| InflateError::Corrupt);
-        Step {
-            consumed: since(self.inflate.total_in(), consumed),
-            produced: since(self.inflate.total_out(), produced),
-            status,
-        }
+        let consumed = since(self.inflate.total_in(), consumed);
+        let produced = since(self.inflate.total_out(), produced);
+        work::step(consumed.saturating_add(produced).saturating_add(1));
+        Step { consumed, produced, status }
     }
 }
 
@@ -291,6 +292,7 @@ fn grow(out: &mut Vec<u8>, room: usize, limit: usize) {
         let capacity = out.capacity().saturating_mul(2).min(limit).max(len);
         out.reserve_exact(capacity.saturating_sub(out.len()));
     }
+    work::step(room);
     out.resize(len, 0);
 }
 

@@ -2,7 +2,9 @@
 
 use sinew_proto::Instant;
 use sinew_proto::http1::CloseAction;
-use sinew_proto::websocket::{CloseCode, CloseFrame, Config, Connection, Event, MessageKind, ProtocolError};
+use sinew_proto::websocket::{
+    CloseCode, CloseFrame, Config, Connection, DeflateParams, Event, MessageKind, ProtocolError,
+};
 
 pub(crate) const NOW: Instant = Instant::from_nanos(0);
 
@@ -37,6 +39,8 @@ impl Role {
 pub(crate) struct Setup {
     pub(crate) role: Role,
     pub(crate) config: Config,
+    /// What was agreed on compression.
+    pub(crate) deflate: Option<DeflateParams>,
     /// The close frames that are written before anything is received: one, or none.
     pub(crate) closes: Vec<Option<(u16, String)>>,
     /// Calls `write_control` only when everything was received.
@@ -47,7 +51,8 @@ pub(crate) struct Setup {
 
 impl Setup {
     pub(crate) fn new(role: Role) -> Self {
-        Self { role, config: Config::default(), closes: Vec::new(), answers_late: false, end: false }
+        let (config, closes) = (Config::default(), Vec::new());
+        Self { role, config, deflate: None, closes, answers_late: false, end: false }
     }
 }
 
@@ -111,8 +116,13 @@ pub(crate) struct Transcript {
 
 /// Gives the parts to a connection, one after the other.
 pub(crate) fn run<'p>(setup: &Setup, parts: impl IntoIterator<Item = &'p [u8]>) -> Transcript {
+    let plain = setup.role.connection(&setup.config, super::frames::KEY);
+    let connection = match &setup.deflate {
+        Some(terms) => plain.with_deflate(terms),
+        None => plain,
+    };
     let mut side = Side {
-        connection: setup.role.connection(&setup.config, super::frames::KEY),
+        connection,
         waiting: Vec::new(),
         seen: Vec::new(),
         out: Vec::new(),
