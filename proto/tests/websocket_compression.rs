@@ -309,7 +309,7 @@ fn text_is_judged_as_soon_as_it_is_decompressed() {
     let binary = [Seen::Binary(vec![0xff]), Seen::NeedInput];
     sees(setup, &[(2, "1", &[&stored(b"\xff")[..], &[0]].concat())], &binary);
     // Bad text is bad text also at the head of a bomb.
-    let bomb = compress(&[&b"\xff"[..], &[b'x'; 100_000]].concat());
+    let bomb = compress(&[&b"\xff"[..], &vec![b'x'; 100_000]].concat());
     let small = |role| {
         let mut setup = setup(role);
         setup.config.max_message_bytes = 1_000;
@@ -463,9 +463,9 @@ fn cost(config: &Config, wire: &[u8], longest: usize) -> (u64, i64, u64, Result<
 fn a_bomb_costs_no_more_than_the_limit() {
     const LIMIT: u64 = 1 << 20;
     let mut bomb = Vec::new();
-    let mut compressor = Compress::new(15, true, 9);
+    let (mut compressor, zeros) = (Compress::new(15, true, 9), vec![b'0'; 1 << 20]);
     for _ in 0..200 {
-        compressor.push(&[b'0'; 1 << 20], false, &mut bomb).expect("it compresses");
+        compressor.push(&zeros, false, &mut bomb).expect("it compresses");
     }
     compressor.push(b"", true, &mut bomb).expect("it compresses");
     assert!(bomb.len() < 250_000, "{}", bomb.len());
@@ -539,6 +539,10 @@ fn memory_is_given_back_where_no_window_is_kept() {
     }
 }
 
+fn squares(count: usize) -> Vec<u8> {
+    (0..count).flat_map(|i| format!("{} ", i * i).into_bytes()).collect()
+}
+
 /// Byte by byte, each byte in a frame of its own, streams of no bytes: a byte takes at most four steps,
 /// and those of the 256 bytes of room that are made for a piece. Memory is taken as often as it doubles.
 #[test]
@@ -546,14 +550,10 @@ fn the_work_is_linear_however_it_arrives() {
     type Wire = fn(usize) -> Vec<u8>;
     // A name, the bytes of a frame, and the wire.
     let cases: [(&str, usize, Wire); 4] = [
-        ("a long text", usize::MAX, |n| {
-            let words: String = (0..n * 60).map(|i| format!("{} ", i * i)).collect();
-            frame(Role::Server, 1, "1", &compress(words.as_bytes()))
-        }),
+        ("a long text", usize::MAX, |n| frame(Role::Server, 1, "1", &compress(&squares(n * 60)))),
         ("frames of a byte", 7, |n| {
-            let words: String = (0..n * 20).map(|i| format!("{} ", i * i)).collect();
             let mut wire = frame(Role::Server, 1, "+1", b"");
-            for byte in compress(words.as_bytes()) {
+            for byte in compress(&squares(n * 20)) {
                 wire.extend(frame(Role::Server, 0, "+", &[byte]));
             }
             wire.extend(frame(Role::Server, 0, "", b""));

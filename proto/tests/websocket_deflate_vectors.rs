@@ -13,6 +13,8 @@ mod frames;
 #[path = "support/pieces.rs"]
 mod pieces;
 
+use std::fmt::Write as _;
+
 use compressed::agreed;
 use driver::{NOW, Role, Seen, Setup, run};
 use frames::Draft;
@@ -102,7 +104,7 @@ fn what_is_sent_is_what_others_have_read() {
         let config = config(bits, takeover, level);
         let mut server = Connection::server(&sinew_proto::websocket::Config::default(), NOW)
             .with_deflate(&agreed(&config, &config)[0]);
-        lines.push_str(&format!("sinew {bits} {} {level}", u8::from(takeover)));
+        write!(lines, "sinew {bits} {} {level}", u8::from(takeover)).expect("a String");
         for message in messages() {
             let mut wire = Vec::new();
             server.send(Message::Binary(&message), &mut wire).expect("it is open");

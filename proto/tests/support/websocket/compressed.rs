@@ -250,7 +250,7 @@ fn fragments(opcode: u8, payload: &[u8], key: Option<[u8; 4]>, random: &mut Rand
 
 /// Whole messages and how it ended. How much of a message was handed out before an error depends on
 /// how it arrived.
-fn messages(seen: Vec<Seen>) -> Vec<Seen> {
+pub(crate) fn messages(seen: Vec<Seen>) -> Vec<Seen> {
     let mut messages: Vec<Seen> = Vec::new();
     for seen in seen.into_iter().filter(|seen| !matches!(seen, Seen::Ping(_))) {
         let not_last = |seen: &Seen| matches!(seen, Seen::Piece(_, _, false));
