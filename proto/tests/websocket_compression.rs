@@ -322,20 +322,25 @@ fn text_is_judged_as_soon_as_it_is_decompressed() {
 fn what_is_no_deflate() {
     let corrupt = fails(ProtocolError::InvalidCompression);
     assert_eq!(ProtocolError::InvalidCompression.close_code(), CloseCode::INVALID_PAYLOAD);
-    for (payload, why) in [
-        (&b""[..], "nothing at all"),
-        (&[0x06], "a kind of block that does not exist"),
-        (&[0x00, 0x05, 0x00, 0x05, 0x00, 0x00], "a length without its complement"),
-        (&[0xf2, 0x00, 0x11, 0x00, 0x00], "a distance before the beginning"),
-        (&HELLO[..6], "no empty block at the end"),
-        (&[0x00, 0x00, 0x00, 0xff, 0xff], "the four bytes that are not sent"),
-        (&[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00], "the end of a stream and nothing after it"),
+    for payload in [
+        // Nothing at all, a kind of block that does not exist.
+        &b""[..],
+        &[0x06],
+        // A length without its complement.
+        &[0x00, 0x05, 0x00, 0x05, 0x00, 0x00],
+        // A distance before the beginning.
+        &[0xf2, 0x00, 0x11, 0x00, 0x00],
+        // No empty block at the end.
+        &HELLO[..6],
+        // The four bytes that are not sent.
+        &[0x00, 0x00, 0x00, 0xff, 0xff],
+        // The end of a stream and nothing after it.
+        &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00],
     ] {
         for opcode in [1, 2] {
             sees(setup, &[(opcode, "1", payload), (1, "", b"never seen")], &corrupt);
             sees(setup, &[(opcode, "+1", payload), (0, "", b"")], &corrupt);
         }
-        assert!(!why.is_empty());
     }
     // A window that is not kept, or was never there, cannot be referred to.
     for takeover in [false, true] {
@@ -500,7 +505,7 @@ fn a_stream_takes_memory_for_a_step() {
     for longest in [usize::MAX / 2, 1_400, 100] {
         let (most, _, _, end) = cost(&config, &wire, longest);
         assert_eq!(end, Ok(50 << 20));
-        assert!(most <= 4 << 20, "{most} bytes in pieces of {longest}");
+        assert!(most <= 5 << 19, "{most} bytes in pieces of {longest}");
     }
 }
 

@@ -98,7 +98,6 @@ impl Talk {
     }
 
     fn end(&self, role: Role, terms: DeflateParams) -> End {
-        // Compressed, a message may take more fragments of time, but never more bytes than these.
         let config = Config { stream: self.stream, ..Config::default() };
         End {
             role,
