@@ -42,6 +42,15 @@ fn setup(role: Role) -> Setup {
     Setup { deflate: Some(terms(true)), ..Setup::new(role) }
 }
 
+/// The same with other limits.
+fn limited(limit: impl Fn(&mut Config)) -> impl Fn(Role) -> Setup {
+    move |role| {
+        let mut setup = setup(role);
+        limit(&mut setup.config);
+        setup
+    }
+}
+
 /// A frame to that role: the opcode, and `+` for more to come, `1` for the first reserved bit.
 fn frame(to: Role, opcode: u8, words: &str, payload: &[u8]) -> Vec<u8> {
     let mut draft = Draft::new(opcode, payload, to.other().masks().then_some(KEY));
@@ -310,11 +319,7 @@ fn text_is_judged_as_soon_as_it_is_decompressed() {
     sees(setup, &[(2, "1", &[&stored(b"\xff")[..], &[0]].concat())], &binary);
     // Bad text is bad text also at the head of a bomb.
     let bomb = compress(&[&b"\xff"[..], &vec![b'x'; 100_000]].concat());
-    let small = |role| {
-        let mut setup = setup(role);
-        setup.config.max_message_bytes = 1_000;
-        setup
-    };
+    let small = limited(|config| config.max_message_bytes = 1_000);
     sees(small, &[(1, "1", &bomb)], &bad);
 }
 
@@ -401,30 +406,18 @@ fn limits_hold_to_the_byte() {
     // Of a frame the bytes count that are sent, each frame for itself.
     let payload = compress(&[b'a'; 1_000]);
     for (limit, fits) in [(payload.len(), true), (payload.len() - 1, false)] {
-        let setup = |role| {
-            let mut setup = setup(role);
-            setup.config.max_frame_bytes = limit as u64;
-            setup
-        };
+        let setup = limited(|config| config.max_frame_bytes = limit as u64);
         let whole = [Seen::Text(vec![b'a'; 1_000]), Seen::NeedInput];
         let large = fails(ProtocolError::FrameTooLarge);
-        sees(setup, &[(1, "1", &payload)], if fits { &whole } else { &large });
+        sees(&setup, &[(1, "1", &payload)], if fits { &whole } else { &large });
         let (head, tail) = payload.split_at(1);
         sees(setup, &[(1, "+1", head), (0, "", tail)], &whole);
     }
     // A compressed message may be longer than the message: that is for the limit of frames.
     let stored = [&[0x00, 0x01, 0x00, 0xfe, 0xff, b'x'].repeat(4)[..], &[0]].concat();
-    let setup = |role| {
-        let mut setup = setup(role);
-        setup.config.max_message_bytes = 4;
-        setup
-    };
+    let setup = limited(|config| config.max_message_bytes = 4);
     sees(setup, &[(1, "1", &stored)], &[text("xxxx"), Seen::NeedInput]);
-    let few = |role| {
-        let mut setup = setup(role);
-        setup.config.max_fragments = 2;
-        setup
-    };
+    let few = limited(|config| config.max_fragments = 2);
     let many = fails(ProtocolError::TooManyFragments);
     sees(few, &[(1, "+1", b""), (0, "+", b""), (0, "", &[0])], &many);
 }
@@ -463,17 +456,23 @@ fn cost(config: &Config, wire: &[u8], longest: usize) -> (u64, i64, u64, Result<
     (measured.bytes_max, measured.bytes_current, measured.count_total, end)
 }
 
+/// A message of so many MiB. Behind the first one, all are the same.
+fn bomb(mebibytes: usize) -> Vec<u8> {
+    let (mut compressor, zeros) = (Compress::new(15, true, 9), vec![b'0'; 1 << 20]);
+    let [mut bomb, mut next] = [Vec::new(), Vec::new()];
+    compressor.push(&zeros, false, &mut bomb).expect("it compresses");
+    compressor.push(&zeros, false, &mut next).expect("it compresses");
+    bomb.extend(next.repeat(mebibytes - 1));
+    bomb.push(0);
+    assert!(bomb.len() < mebibytes << 11, "{}", bomb.len());
+    bomb
+}
+
 /// Two hundred megabytes in 200 KB, in one frame, in frames of 100 bytes and of one.
 #[test]
 fn a_bomb_costs_no_more_than_the_limit() {
     const LIMIT: u64 = 1 << 20;
-    let mut bomb = Vec::new();
-    let (mut compressor, zeros) = (Compress::new(15, true, 9), vec![b'0'; 1 << 20]);
-    for _ in 0..200 {
-        compressor.push(&zeros, false, &mut bomb).expect("it compresses");
-    }
-    compressor.push(b"", true, &mut bomb).expect("it compresses");
-    assert!(bomb.len() < 250_000, "{}", bomb.len());
+    let bomb = bomb(200);
     let in_frames = |opcode, size: usize| {
         let mut wire = frame(Role::Server, opcode, "+1", b"");
         for piece in bomb.chunks(size).take(4_000) {
@@ -499,7 +498,7 @@ fn a_bomb_costs_no_more_than_the_limit() {
 /// A small piece of a large stream takes memory for what a step makes of it, not for the message.
 #[test]
 fn a_stream_takes_memory_for_a_step() {
-    let payload = compress(&vec![b'x'; 50 << 20]);
+    let payload = bomb(50);
     let config = Config { stream: true, max_message_bytes: u64::MAX, ..Config::default() };
     let wire = frame(Role::Server, 1, "1", &payload);
     for longest in [usize::MAX / 2, 1_400, 100] {
