@@ -37,8 +37,9 @@ pub struct Config {
     /// From a ping to the first byte of anything; after it:
     /// [`PongTimeout`](super::ProtocolError::PongTimeout), and the connection is dropped. Default 20 s.
     pub pong_timeout: Duration,
-    /// From a close frame of ours to that of the peer, and from there to the end of its stream. Stops
-    /// peers that never close; after it the connection is closed in any case. Default 5 s.
+    /// From a close frame of ours to that of the peer, and from there to the end of its stream; anew
+    /// with every byte of output that the peer takes. Stops peers that never close; after it the
+    /// connection is closed in any case. Default 5 s.
     pub close_timeout: Duration,
     /// How long output may wait without the peer taking a byte. Stops readers that never read; after
     /// it: [`WriteTimeout`](super::ProtocolError::WriteTimeout), and the connection is dropped.
