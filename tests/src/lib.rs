@@ -6,12 +6,14 @@
 #![forbid(unsafe_code)]
 
 mod adapters;
+mod connects;
 mod parts;
 pub mod raw;
 pub mod websocket;
 pub mod ws_client;
 
 pub use adapters::{Adapter, Running, Smol, Std, Tokio};
+pub use connects::Connects;
 pub use parts::{Count, Flag, Gate, SetOnDrop, eventually, have_program};
 
 use std::time::Duration;

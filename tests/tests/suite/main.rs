@@ -17,6 +17,7 @@ mod malformed;
 mod pressure;
 mod shutdown;
 mod websocket;
+mod websocket_client;
 mod websocket_closing;
 mod websocket_deflate;
 mod websocket_faults;
@@ -166,6 +167,18 @@ suite! {
         what_is_no_handshake_is_refused
         other_methods_are_refused
         the_client_may_have_ended_by_then;
+    websocket_client:
+        messages_come_back
+        a_host_by_its_name
+        a_subprotocol_is_agreed
+        a_server_without_one_refuses
+        a_wrong_answer_is_refused
+        a_server_that_never_answers
+        a_server_that_goes_without_an_answer
+        nobody_listens
+        the_server_closes
+        the_client_closes
+        a_server_that_vanishes_is_noticed;
     websocket_liveness:
         pings_are_answered_whatever_the_handler_does
         several_pings_in_one_segment
