@@ -170,7 +170,8 @@ impl WebSocketSender {
         self.shared.close(CloseReason { code, reason: reason.into() })
     }
 
-    /// Whether messages can still be sent: no side has closed, and the connection is there.
+    /// Whether messages can still be sent: this side has not closed, nor answered a close frame of the
+    /// peer, and the connection is there.
     pub fn is_open(&self) -> bool {
         self.shared.is_open()
     }
