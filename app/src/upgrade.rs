@@ -29,7 +29,7 @@ pub trait Upgraded: Send {
     /// The peer will send nothing more.
     fn end_of_input(&mut self);
 
-    /// The server is about to end: the protocol should, too.
+    /// The server is about to end: the protocol should, too. Called in every turn from then on.
     fn drain(&mut self, now: Instant);
 
     /// The connection is gone: no method but [`poll`](Self::poll) is called after that, and only until

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sinew_app::{Response, Router, WebSocketUpgrade, get};
 use sinew_proto::Instant;
 use sinew_proto::websocket::{Config, Connection, Event, Message};
-use sinew_runtime::{ConnectionConfig, Io, Job, Runtime, Serving, Shutdown, Timer};
+use sinew_runtime::{ConnectionConfig, Io, Job, Runtime, Serving, Shutdown};
 
 /// Messages of one read.
 pub(crate) const BATCH: usize = 32;
@@ -148,14 +148,14 @@ impl Io for Buffer {
 struct Still;
 
 impl Runtime for Still {
-    type Timer = Never;
+    type Timer = ();
 
     fn now(&self) -> Instant {
         NOW
     }
 
-    fn timer(&self) -> Never {
-        Never
+    fn poll_timer(&self, (): &mut (), _: Instant, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
     }
 
     fn offload(&self, job: Job) -> Result<(), Job> {
@@ -164,13 +164,5 @@ impl Runtime for Still {
 
     fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(std::future::pending())
-    }
-}
-
-struct Never;
-
-impl Timer for Never {
-    fn poll_at(&mut self, _: Instant, _: &mut Context<'_>) -> Poll<()> {
-        Poll::Pending
     }
 }

@@ -56,25 +56,6 @@ impl<B> SendQueue<B> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-
-    /// Takes over an empty buffer's memory, if the queue has none of its own. With
-    /// [`give_back`](Self::give_back) many connections share one buffer.
-    pub fn lend(&mut self, buffer: &mut Vec<u8>) {
-        if self.bytes.capacity() == 0 {
-            core::mem::swap(&mut self.bytes, buffer);
-        }
-    }
-
-    /// Gives the memory to `buffer`, if nothing waits in it: then the queue owns none.
-    pub fn give_back(&mut self, buffer: &mut Vec<u8>) {
-        if self.is_empty() {
-            let bytes = core::mem::take(&mut self.bytes);
-            if bytes.capacity() > buffer.capacity() {
-                *buffer = bytes;
-            }
-            self.bodies = VecDeque::new();
-        }
-    }
 }
 
 impl<B: AsRef<[u8]>> SendQueue<B> {
@@ -197,19 +178,5 @@ mod tests {
         queue.consume(1);
         queue.buffer().push(1);
         assert_eq!(queue.slices().collect::<Vec<_>>(), [[1]]);
-    }
-
-    #[test]
-    fn memory_is_lent_and_given_back() {
-        let mut shared = Vec::with_capacity(100);
-        let mut queue = SendQueue::<Vec<u8>>::new();
-        queue.lend(&mut shared);
-        assert_eq!((queue.bytes.capacity(), shared.capacity()), (100, 0));
-        queue.buffer().push(1);
-        queue.give_back(&mut shared);
-        assert_eq!(shared.capacity(), 0, "it is still needed");
-        queue.consume(1);
-        queue.give_back(&mut shared);
-        assert_eq!((queue.bytes.capacity(), shared.capacity()), (0, 100));
     }
 }

@@ -1,11 +1,11 @@
 //! smol's timers and its thread pool for blocking work, as the driver wants them.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use sinew_proto::Instant;
-use sinew_runtime::{Job, JobLimit, Runtime, Timer};
+use sinew_runtime::{Job, JobLimit, Runtime};
 
 /// The reactor of `async-io` and the pool of `blocking`, both of the process.
 #[derive(Clone, Debug)]
@@ -29,8 +29,17 @@ impl Runtime for SmolRuntime {
         Instant::from_nanos(0).saturating_add(self.epoch.elapsed())
     }
 
-    fn timer(&self) -> SmolTimer {
-        SmolTimer { epoch: self.epoch, timer: None }
+    fn poll_timer(&self, timer: &mut SmolTimer, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let at = self.epoch + Duration::from_nanos(deadline.as_nanos());
+        let (set, inner) = &mut **timer.0.get_or_insert_with(|| Box::new((deadline, smol::Timer::at(at))));
+        if *set != deadline {
+            *set = deadline;
+            inner.set_at(at);
+        }
+        ready!(Pin::new(inner).poll(cx));
+        // A timer that has fired stays pending for ever after.
+        timer.0 = None;
+        Poll::Ready(())
     }
 
     fn offload(&self, job: Job) -> Result<(), Job> {
@@ -45,28 +54,6 @@ impl Runtime for SmolRuntime {
     }
 }
 
-/// A timer of `async-io`, registered when it is first set.
-#[derive(Debug)]
-pub struct SmolTimer {
-    epoch: std::time::Instant,
-    timer: Option<(Instant, smol::Timer)>,
-}
-
-impl Timer for SmolTimer {
-    fn poll_at(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let at = self.epoch + Duration::from_nanos(deadline.as_nanos());
-        let (set, timer) = self.timer.get_or_insert_with(|| (deadline, smol::Timer::at(at)));
-        if *set != deadline {
-            *set = deadline;
-            timer.set_at(at);
-        }
-        match Pin::new(timer).poll(cx) {
-            Poll::Ready(_) => {
-                // A timer that has fired stays pending for ever after.
-                self.timer = None;
-                Poll::Ready(())
-            }
-            Poll::Pending => Poll::Pending,
-        }
-    }
-}
+/// A timer of `async-io`. It allocates when it is first set.
+#[derive(Debug, Default)]
+pub struct SmolTimer(Option<Box<(Instant, smol::Timer)>>);

@@ -9,11 +9,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant as Clock};
 
-use sinew_runtime::{Io as _, Runtime as _, Timer as _};
+use sinew_runtime::{Io as _, Runtime as _};
 
 use crate::pool::Pool;
 use crate::reactor::{EventLoop, LoopHandle};
-use crate::runtime::StdRuntime;
+use crate::runtime::{StdRuntime, StdTimer};
 use crate::socket::Socket;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -231,12 +231,12 @@ fn a_timer_set_on_another_thread_ends_a_longer_sleep() {
     std::thread::sleep(Duration::from_millis(20)); // the loop is asleep by now
     let (ring, rings) = channel();
     let waker = Waker::from(Arc::new(Ring(ring)));
-    let (mut timer, start) = (runtime.timer(), Clock::now());
+    let (mut timer, start) = (StdTimer::default(), Clock::now());
     let deadline = runtime.now().saturating_add(Duration::from_millis(20));
-    assert!(timer.poll_at(deadline, &mut Context::from_waker(&waker)).is_pending());
+    assert!(runtime.poll_timer(&mut timer, deadline, &mut Context::from_waker(&waker)).is_pending());
     rings.recv_timeout(SOON).unwrap();
     assert!(start.elapsed() >= Duration::from_millis(20));
-    assert!(timer.poll_at(deadline, &mut Context::from_waker(&waker)).is_ready());
+    assert!(runtime.poll_timer(&mut timer, deadline, &mut Context::from_waker(&waker)).is_ready());
 }
 
 #[test]
@@ -245,18 +245,18 @@ fn a_timer_wakes_whom_it_was_polled_for_last_at_the_deadline_given_last() {
     let runtime = running.runtime();
     let ((first, firsts), (second, seconds)) = (channel(), channel());
     let [first, second] = [first, second].map(|ring| Waker::from(Arc::new(Ring(ring))));
-    let mut timer = runtime.timer();
+    let mut timer = StdTimer::default();
     let now = runtime.now();
     let soon = now.saturating_add(Duration::from_millis(30));
     for (seconds, waker) in [(3_600, &first), (60, &first), (7_200, &second)] {
         let late = now.saturating_add(Duration::from_secs(seconds));
         for _ in 0..2 {
-            assert!(timer.poll_at(late, &mut Context::from_waker(waker)).is_pending());
+            assert!(runtime.poll_timer(&mut timer, late, &mut Context::from_waker(waker)).is_pending());
             assert_eq!(running.0.timers().next(), Some(late), "and nothing else is set");
         }
     }
-    assert!(timer.poll_at(soon, &mut Context::from_waker(&first)).is_pending());
-    assert!(timer.poll_at(soon, &mut Context::from_waker(&second)).is_pending());
+    assert!(runtime.poll_timer(&mut timer, soon, &mut Context::from_waker(&first)).is_pending());
+    assert!(runtime.poll_timer(&mut timer, soon, &mut Context::from_waker(&second)).is_pending());
     seconds.recv_timeout(SOON).unwrap();
     assert!(firsts.try_recv().is_err());
     assert_eq!(running.0.timers().next(), None);

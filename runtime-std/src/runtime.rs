@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use sinew_proto::Instant;
-use sinew_runtime::{Job, Runtime, Timer};
+use sinew_runtime::{Job, Runtime};
 
 use crate::pool::Pool;
 use crate::reactor::LoopHandle;
@@ -38,8 +38,22 @@ impl Runtime for StdRuntime {
         self.home.now()
     }
 
-    fn timer(&self) -> StdTimer {
-        StdTimer { fallback: self.home.clone(), set: None }
+    fn poll_timer(&self, timer: &mut StdTimer, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if timer.set.as_ref().is_some_and(|set| set.will_wake(cx.waker(), deadline)) {
+            return Poll::Pending;
+        }
+        timer.unset();
+        if deadline <= self.now() {
+            return Poll::Ready(());
+        }
+        let home = LoopHandle::current().unwrap_or_else(|| self.home.clone());
+        let (key, earliest) = home.timers().insert(deadline, cx.waker().clone());
+        if earliest {
+            // It may sleep for longer than this.
+            home.interrupt();
+        }
+        timer.set = Some(Set { home, key, waker: cx.waker().clone() });
+        Poll::Pending
     }
 
     fn offload(&self, job: Job) -> Result<(), Job> {
@@ -47,16 +61,15 @@ impl Runtime for StdRuntime {
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let mut timer = self.timer();
+        let (runtime, mut timer) = (self.clone(), StdTimer::default());
         let deadline = self.now().saturating_add(duration);
-        Box::pin(std::future::poll_fn(move |cx| timer.poll_at(deadline, cx)))
+        Box::pin(std::future::poll_fn(move |cx| runtime.poll_timer(&mut timer, deadline, cx)))
     }
 }
 
 /// A timer on the loop it is first polled on.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct StdTimer {
-    fallback: LoopHandle,
     set: Option<Set>,
 }
 
@@ -65,26 +78,6 @@ struct Set {
     home: LoopHandle,
     key: TimerKey,
     waker: Waker,
-}
-
-impl Timer for StdTimer {
-    fn poll_at(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        if self.set.as_ref().is_some_and(|set| set.will_wake(cx.waker(), deadline)) {
-            return Poll::Pending;
-        }
-        self.unset();
-        if deadline <= self.fallback.now() {
-            return Poll::Ready(());
-        }
-        let home = LoopHandle::current().unwrap_or_else(|| self.fallback.clone());
-        let (key, earliest) = home.timers().insert(deadline, cx.waker().clone());
-        if earliest {
-            // It may sleep for longer than this.
-            home.interrupt();
-        }
-        self.set = Some(Set { home, key, waker: cx.waker().clone() });
-        Poll::Pending
-    }
 }
 
 impl Set {

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use sinew_proto::Instant;
-use sinew_runtime::{Job, JobLimit, Runtime, Timer};
+use sinew_runtime::{Job, JobLimit, Runtime};
 use tokio::time::Sleep;
 
 /// The tokio runtime that [`serve`](crate::serve) was polled in.
@@ -36,8 +36,13 @@ impl Runtime for TokioRuntime {
         Instant::from_nanos(0).saturating_add(self.epoch.elapsed())
     }
 
-    fn timer(&self) -> TokioTimer {
-        TokioTimer { epoch: self.epoch, sleep: None }
+    fn poll_timer(&self, timer: &mut TokioTimer, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let at = self.epoch + Duration::from_nanos(deadline.as_nanos());
+        let sleep = timer.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        if sleep.deadline() != at {
+            sleep.as_mut().reset(at);
+        }
+        sleep.as_mut().poll(cx)
     }
 
     fn offload(&self, job: Job) -> Result<(), Job> {
@@ -52,21 +57,5 @@ impl Runtime for TokioRuntime {
 }
 
 /// A timer on tokio's wheel. It allocates when it is first set.
-#[derive(Debug)]
-pub struct TokioTimer {
-    epoch: tokio::time::Instant,
-    sleep: Option<(Instant, Pin<Box<Sleep>>)>,
-}
-
-impl Timer for TokioTimer {
-    fn poll_at(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let at = self.epoch + Duration::from_nanos(deadline.as_nanos());
-        let (set, sleep) =
-            self.sleep.get_or_insert_with(|| (deadline, Box::pin(tokio::time::sleep_until(at))));
-        if *set != deadline {
-            *set = deadline;
-            sleep.as_mut().reset(at);
-        }
-        sleep.as_mut().poll(cx)
-    }
-}
+#[derive(Debug, Default)]
+pub struct TokioTimer(Option<Pin<Box<Sleep>>>);

@@ -6,8 +6,8 @@ use core::task::{Context, Poll, ready};
 
 use sinew_app::Upgraded;
 use sinew_app::websocket::{ConnectError, WebSocketClient, WebSocketConnect};
+use sinew_proto::Config;
 
-use crate::scratch::Scratch;
 use crate::transport::Transport;
 use crate::{Io, Runtime, upgraded};
 
@@ -28,7 +28,7 @@ pub fn connect_websocket<I: Io, R: Runtime>(
         debug_assert!(filled.is_ok());
     });
     let (protocol, socket) = client.begin(entropy)?;
-    let transport = Transport::new(io, &runtime);
+    let transport = Transport::new(io);
     Ok((ClientConnection { transport, protocol, runtime }, socket))
 }
 
@@ -47,12 +47,9 @@ impl<I: Io, R: Runtime> Future for ClientConnection<I, R> {
         let this = self.get_mut();
         let protocol = &mut *this.protocol;
         if this.transport.is_connected() {
-            let mut scratch = Scratch::take(&sinew_proto::Config::DEFAULT);
-            this.transport.output.lend(&mut scratch.output);
-            let turn = upgraded::turn(&mut this.transport, protocol, &this.runtime, cx, &mut scratch);
-            this.transport.output.give_back(&mut scratch.output);
-            scratch.give_back();
-            ready!(turn);
+            ready!(this.transport.turn(&Config::DEFAULT, |transport, scratch| {
+                upgraded::turn(transport, protocol, &this.runtime, cx, scratch)
+            }));
             this.transport.disconnect();
             protocol.disconnected();
         }

@@ -24,14 +24,15 @@ pub trait Io: Unpin + Send + 'static {
 
 /// What a connection needs from the runtime it lives in, next to its socket.
 pub trait Runtime: Clone + Send + Sync + Unpin + 'static {
-    /// A timer that can be set again and again. A connection has one.
-    type Timer: Timer;
+    /// A timer that can be set again and again; the default is not set. A connection has one.
+    type Timer: Default + Unpin + Send + 'static;
 
     /// The time since an epoch that stays the same for the life of the runtime. Monotonic.
     fn now(&self) -> Instant;
 
-    /// A timer that is not set.
-    fn timer(&self) -> Self::Timer;
+    /// Ready once the clock has reached `deadline`; else the task of `cx` is woken then. A call with
+    /// another deadline sets the timer anew.
+    fn poll_timer(&self, timer: &mut Self::Timer, deadline: Instant, cx: &mut Context<'_>) -> Poll<()>;
 
     /// Runs `job` on a thread where it may block. Gives it back if the pool and its queue are full.
     fn offload(&self, job: Job) -> Result<(), Job>;
@@ -42,10 +43,3 @@ pub trait Runtime: Clone + Send + Sync + Unpin + 'static {
 
 /// Work that may block.
 pub type Job = Box<dyn FnOnce() + Send + 'static>;
-
-/// A timer that wakes a task.
-pub trait Timer: Unpin + Send + 'static {
-    /// Ready once the clock of the runtime has reached `deadline`; else the task of `cx` is woken
-    /// then. A call with another deadline sets the timer anew.
-    fn poll_at(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()>;
-}

@@ -9,7 +9,8 @@
 //! | `accept` | what to do when accepting fails |
 //! | `io` | the traits an adapter implements |
 //! | `serving` | what all connections of a server share |
-//! | `connection` | the driver: one turn of one connection |
+//! | `connection` | the driver of a connection, whatever it speaks |
+//! | `http` | one turn of a connection that speaks HTTP |
 //! | `client` | the driver of a WebSocket that was asked for |
 //! | `exchange` | one request on its way to its response |
 //! | `jobs` | a bound on blocking work |
@@ -23,6 +24,7 @@ mod accept;
 mod client;
 mod connection;
 mod exchange;
+mod http;
 mod io;
 mod jobs;
 mod scratch;
@@ -34,7 +36,7 @@ mod upgraded;
 pub use accept::{Backoff, concerns_one_connection};
 pub use client::{ClientConnection, connect_websocket};
 pub use connection::Connection;
-pub use io::{Io, Job, Runtime, Timer};
+pub use io::{Io, Job, Runtime};
 pub use jobs::JobLimit;
 pub use serving::{BodyBuffer, ConnectionConfig, OnRejected, Rejected, Serving};
 pub use shutdown::{Drained, Guard, Phase, Shutdown, Wait};

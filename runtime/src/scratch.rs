@@ -4,7 +4,8 @@
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use sinew_proto::{Config, DateCache, FieldTable, HttpDate};
+use bytes::Bytes;
+use sinew_proto::{Config, DateCache, FieldTable, HttpDate, SendQueue};
 
 /// One read takes at most this many bytes.
 const READ_SIZE: usize = 256 * 1024;
@@ -12,13 +13,19 @@ const READ_SIZE: usize = 256 * 1024;
 /// An output buffer that grew beyond this is not kept.
 const KEEP_OUTPUT: usize = 256 * 1024;
 
+/// Nor is memory for a tail beyond this.
+const KEEP_TAIL: usize = 64 * 1024;
+
 pub(crate) struct Scratch {
     /// Where reads go, behind what a connection had left over.
     pub(crate) input: Vec<u8>,
-    pub(crate) output: Vec<u8>,
+    /// Input of this connection that was not consumed.
+    pub(crate) tail: Vec<u8>,
+    /// What this connection has to send.
+    pub(crate) output: SendQueue<Bytes>,
     pub(crate) table: FieldTable,
     max_fields: u16,
-    dates: DateCache,
+    pub(crate) dates: Dates,
 }
 
 thread_local! {
@@ -32,10 +39,11 @@ impl Scratch {
         let mut scratch = SCRATCH.take().unwrap_or_else(|| {
             Box::new(Self {
                 input: Vec::new(),
-                output: Vec::new(),
+                tail: Vec::new(),
+                output: SendQueue::new(),
                 table: FieldTable::new(config),
                 max_fields: config.max_fields,
-                dates: DateCache::new(0),
+                dates: Dates(DateCache::new(0)),
             })
         });
         // Two servers with different limits may share a thread.
@@ -46,27 +54,42 @@ impl Scratch {
         scratch
     }
 
-    /// Gives the buffers back to the thread.
+    /// Gives the buffers back to the thread. Nothing is in them any more.
     pub(crate) fn give_back(mut self: Box<Self>) {
-        if self.output.capacity() > KEEP_OUTPUT {
-            self.output = Vec::new();
+        if self.output.buffer().capacity() > KEEP_OUTPUT {
+            self.output = SendQueue::new();
+        }
+        if self.tail.capacity() > KEEP_TAIL {
+            self.tail = Vec::new();
         }
         SCRATCH.set(Some(self));
     }
 
-    /// A buffer that begins with `tail` and has room for a read behind it.
-    pub(crate) fn input_after(&mut self, tail: &[u8]) -> &mut [u8] {
-        let len = tail.len() + READ_SIZE;
+    /// A buffer that begins with a copy of the tail and has room for a read behind it.
+    pub(crate) fn input_after_tail(&mut self) -> &mut [u8] {
+        let len = self.tail.len() + READ_SIZE;
         if self.input.len() < len {
-            self.input.resize(len, 0);
+            // Memory that was never written to costs nothing.
+            self.input = vec![0; len];
         }
-        self.input[..tail.len()].copy_from_slice(tail);
+        self.input[..self.tail.len()].copy_from_slice(&self.tail);
         &mut self.input[..len]
     }
 
+    /// Keeps what was not consumed.
+    pub(crate) fn keep(&mut self, rest: &[u8]) {
+        self.tail.clear();
+        self.tail.extend_from_slice(rest);
+    }
+}
+
+/// The date, written once a second.
+pub(crate) struct Dates(DateCache);
+
+impl Dates {
     /// The date of this second.
-    pub(crate) fn date(&mut self) -> HttpDate {
+    pub(crate) fn now(&mut self) -> HttpDate {
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        *self.dates.at(seconds)
+        *self.0.at(seconds)
     }
 }

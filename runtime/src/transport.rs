@@ -2,13 +2,14 @@
 
 use core::task::{Context, Poll, ready};
 use std::io::{self, IoSlice};
+use std::mem;
 
 use bytes::Bytes;
 use sinew_proto::http1::CloseAction;
-use sinew_proto::{Instant, SendQueue};
+use sinew_proto::{Config, Instant, SendQueue};
 
 use crate::scratch::Scratch;
-use crate::{Io, Runtime, Timer};
+use crate::{Io, Runtime};
 
 /// How many slices one write takes.
 const SLICES: usize = 16;
@@ -17,33 +18,63 @@ pub(crate) struct Transport<I, R: Runtime> {
     /// Gone when the connection is over.
     io: Option<I>,
     timer: R::Timer,
-    /// What the timer is set to. Not later than the next deadline; often earlier.
-    armed: Option<Instant>,
-    /// Input that was not consumed.
-    pub(crate) tail: Vec<u8>,
-    pub(crate) output: SendQueue<Bytes>,
+    /// What the timer is set to, or `NEVER`. Not later than the next deadline; often earlier.
+    armed: Instant,
+    /// What is kept between turns; most often nothing. In a turn it is in the [`Scratch`].
+    backlog: Option<Box<Backlog>>,
     pub(crate) end_of_input: bool,
     write_shut: bool,
 }
 
+/// Later than anything.
+const NEVER: Instant = Instant::from_nanos(u64::MAX);
+
+#[derive(Default)]
+struct Backlog {
+    tail: Vec<u8>,
+    output: SendQueue<Bytes>,
+}
+
 impl<I: Io, R: Runtime> Transport<I, R> {
-    pub(crate) fn new(io: I, runtime: &R) -> Self {
+    pub(crate) fn new(io: I) -> Self {
         Self {
             io: Some(io),
-            timer: runtime.timer(),
-            armed: None,
-            tail: Vec::new(),
-            output: SendQueue::new(),
+            timer: R::Timer::default(),
+            armed: NEVER,
+            backlog: None,
             end_of_input: false,
             write_shut: false,
         }
     }
 
+    /// Makes a turn of this connection with the buffers of the thread.
+    pub(crate) fn turn<T>(&mut self, config: &Config, turn: impl FnOnce(&mut Self, &mut Scratch) -> T) -> T {
+        let mut scratch = Scratch::take(config);
+        if let Some(mut backlog) = self.backlog.take() {
+            mem::swap(&mut scratch.tail, &mut backlog.tail);
+            if !backlog.output.is_empty() {
+                mem::swap(&mut scratch.output, &mut backlog.output);
+            }
+        }
+        let result = turn(self, &mut scratch);
+        if self.io.is_none() {
+            scratch.tail.clear();
+            scratch.output = SendQueue::new();
+        } else if !scratch.tail.is_empty() || !scratch.output.is_empty() {
+            let mut backlog = Box::<Backlog>::default();
+            mem::swap(&mut scratch.tail, &mut backlog.tail);
+            if !scratch.output.is_empty() {
+                mem::swap(&mut scratch.output, &mut backlog.output);
+            }
+            self.backlog = Some(backlog);
+        }
+        scratch.give_back();
+        result
+    }
+
     /// Drops the socket, and what waits on both sides of it.
     pub(crate) fn disconnect(&mut self) {
         self.io = None;
-        self.tail = Vec::new();
-        self.output = SendQueue::new();
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -51,20 +82,20 @@ impl<I: Io, R: Runtime> Transport<I, R> {
     }
 
     /// Writes until nothing is left or the peer takes no more. Returns whether it took anything.
-    pub(crate) fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+    pub(crate) fn flush(&mut self, cx: &mut Context<'_>, output: &mut SendQueue<Bytes>) -> io::Result<bool> {
         let mut progress = false;
         let io = self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        while !self.output.is_empty() {
+        while !output.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let mut count = 0;
-            for (slot, slice) in slices.iter_mut().zip(self.output.slices()) {
+            for (slot, slice) in slices.iter_mut().zip(output.slices()) {
                 *slot = IoSlice::new(slice);
                 count += 1;
             }
             match io.poll_write_vectored(cx, &slices[..count]) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(n)) => {
-                    self.output.consume(n);
+                    output.consume(n);
                     progress = true;
                 }
                 Poll::Ready(Err(error)) => return Err(error),
@@ -77,35 +108,27 @@ impl<I: Io, R: Runtime> Transport<I, R> {
     /// Reads into the buffer of the thread, behind a copy of the tail. Returns how much was read: zero
     /// is the end.
     pub(crate) fn read(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Poll<io::Result<usize>> {
-        let tail = self.tail.len();
-        let buffer = scratch.input_after(&self.tail);
+        let tail = scratch.tail.len();
+        let buffer = scratch.input_after_tail();
         let io = self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         let n = ready!(io.poll_read(cx, &mut buffer[tail..]))?;
         self.end_of_input |= n == 0;
         Poll::Ready(Ok(n))
     }
 
-    /// Keeps what was not consumed. An idle connection owns no buffer.
-    pub(crate) fn keep(&mut self, rest: &[u8]) {
-        self.tail.clear();
-        self.tail.extend_from_slice(rest);
-        if self.tail.is_empty() {
-            self.tail = Vec::new();
-        }
-    }
-
-    /// Ends what is to be ended. `Ready` when the socket can be dropped.
-    pub(crate) fn close(&mut self, cx: &mut Context<'_>, action: CloseAction) -> Poll<()> {
+    /// Ends what is to be ended. `Ready` when the socket can be dropped. `flushed`: nothing waits to be
+    /// written.
+    pub(crate) fn close(&mut self, cx: &mut Context<'_>, action: CloseAction, flushed: bool) -> Poll<()> {
         match action {
             CloseAction::None => Poll::Pending,
             CloseAction::Abort => Poll::Ready(()),
-            CloseAction::AfterFlush if self.output.is_empty() => Poll::Ready(()),
+            CloseAction::AfterFlush if flushed => Poll::Ready(()),
             CloseAction::AfterFlush => Poll::Pending,
             CloseAction::Linger => {
                 let Some(io) = &mut self.io else {
                     return Poll::Ready(());
                 };
-                if self.output.is_empty() && !self.write_shut {
+                if flushed && !self.write_shut {
                     match ready!(io.poll_shutdown_write(cx)) {
                         Ok(()) => self.write_shut = true,
                         Err(_) => return Poll::Ready(()),
@@ -124,10 +147,9 @@ impl<I: Io, R: Runtime> Transport<I, R> {
         loop {
             // A timer that is set too early fires once for nothing, which is cheaper than setting
             // it anew for every request.
-            let armed = self.armed.map_or(due, |armed| armed.min(due));
-            self.armed = Some(armed);
-            ready!(self.timer.poll_at(armed, cx));
-            self.armed = None;
+            self.armed = self.armed.min(due);
+            ready!(runtime.poll_timer(&mut self.timer, self.armed, cx));
+            self.armed = NEVER;
             if due <= runtime.now() {
                 return Poll::Ready(());
             }

@@ -46,12 +46,12 @@ pub(crate) fn turn<I: Io, R: Runtime>(
             }
         }
         if more {
-            feed(transport, protocol, cx, scratch, fresh, now);
-            let Ok(progress) = transport.flush(cx) else {
+            feed(protocol, cx, scratch, fresh, now);
+            let Ok(progress) = transport.flush(cx, &mut scratch.output) else {
                 return Poll::Ready(());
             };
-            more = protocol.written(progress, transport.output.len(), now);
-            if transport.close(cx, protocol.close_action()).is_ready() {
+            more = protocol.written(progress, scratch.output.len(), now);
+            if transport.close(cx, protocol.close_action(), scratch.output.is_empty()).is_ready() {
                 return Poll::Ready(());
             }
             // The application may have made room in this very turn.
@@ -72,27 +72,23 @@ pub(crate) fn turn<I: Io, R: Runtime>(
 }
 
 /// Gives the protocol what was left over, and `fresh` bytes that were read behind it.
-fn feed<I: Io, R: Runtime>(
-    transport: &mut Transport<I, R>,
+fn feed(
     protocol: &mut dyn Upgraded,
     cx: &mut Context<'_>,
     scratch: &mut Scratch,
     fresh: usize,
     now: Instant,
 ) {
-    let end = transport.tail.len() + fresh;
-    let output = &mut transport.output;
+    let end = scratch.tail.len() + fresh;
+    let output = &mut scratch.output;
     if fresh == 0 {
-        let mut tail = mem::take(&mut transport.tail);
-        let consumed = protocol.poll(cx, Received { buffer: &mut tail, start: 0, end }, output, now);
-        tail.drain(..consumed);
-        if !tail.is_empty() {
-            transport.tail = tail;
-        }
+        let buffer = &mut scratch.tail;
+        let consumed = protocol.poll(cx, Received { buffer, start: 0, end }, output, now);
+        scratch.tail.drain(..consumed);
     } else {
         let mut buffer = mem::take(&mut scratch.input);
         let consumed = protocol.poll(cx, Received { buffer: &mut buffer, start: 0, end }, output, now);
-        transport.keep(&buffer[consumed..end]);
+        scratch.keep(&buffer[consumed..end]);
         scratch.input = buffer;
     }
 }

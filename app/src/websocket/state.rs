@@ -444,10 +444,11 @@ impl State {
     }
 
     pub(super) fn drain(&mut self, now: Instant) {
-        self.now = now;
-        let reason = "the server is shutting down".into();
-        // It may be closing already.
-        let _ = self.close(CloseReason { code: CloseCode::GOING_AWAY, reason });
+        if self.may_send().is_ok() {
+            self.now = now;
+            let reason = "the server is shutting down".into();
+            self.close_with(CloseReason { code: CloseCode::GOING_AWAY, reason });
+        }
     }
 
     /// Returns whether there is more to write.

@@ -1,0 +1,342 @@
+//! A connection while it speaks HTTP.
+//!
+//! A turn goes through the same steps in the same order, as long as something moves: deadlines,
+//! handler and response body, events from the input, flush, close, read. Reading goes on while a
+//! handler is at work, so that a client that is gone is noticed; what waits to be written never
+//! blocks reading. Every step that cannot go on has arranged for the task to be woken.
+
+use core::net::SocketAddr;
+use core::task::{Context, Poll, ready};
+use core::time::Duration;
+use std::io;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+use sinew_app::{Body, BodyError, Request, Service, Upgraded};
+use sinew_proto::http1::{BodyLength, CloseAction, RequestHead, RequestHeadBuf, Server, server::Kind};
+use sinew_proto::{Config, Instant, RecvError};
+
+use crate::exchange::{Exchange, HIGH_WATER, Progress, internal_error};
+use crate::scratch::Scratch;
+use crate::transport::Transport;
+use crate::{Io, Phase, Rejected, Runtime, Serving};
+
+/// Rounds of a turn before other connections of the thread get theirs.
+const ROUNDS: usize = 16;
+
+/// While a response is awaited, at most this much of what follows is taken from the socket.
+const READ_AHEAD: usize = 16 * 1024;
+
+/// How long a connection that waits for a request stays open once the server drains: until the
+/// runtime has looked at its socket again. A request that had arrived by then is not lost, even if
+/// the signal was noticed first.
+const LAST_CALL: Duration = Duration::from_millis(10);
+
+/// What lasts from turn to turn.
+pub(crate) struct Http {
+    core: Server,
+    peer: Option<SocketAddr>,
+    exchange: Option<Box<Exchange>>,
+    drain: Drain,
+}
+
+/// How far a connection is with ending, once its server drains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drain {
+    No,
+    /// It waits for a request until then.
+    LastCall(Instant),
+    /// What is in flight is the last.
+    Yes,
+}
+
+impl Http {
+    pub(crate) fn new(config: &Config, peer: Option<SocketAddr>) -> Self {
+        Self { core: Server::new(config), peer, exchange: None, drain: Drain::No }
+    }
+}
+
+/// How a turn ended for good.
+pub(crate) enum End {
+    /// The connection is over.
+    Closed,
+    /// Another protocol takes over.
+    Switched(Box<dyn Upgraded>),
+}
+
+/// What a turn works with.
+pub(crate) struct Turn<'a, I, R: Runtime, S> {
+    pub(crate) http: &'a mut Http,
+    pub(crate) transport: &'a mut Transport<I, R>,
+    pub(crate) serving: &'a Serving<R, S>,
+    pub(crate) scratch: &'a mut Scratch,
+    pub(crate) now: Instant,
+    /// What takes over, once it is known.
+    pub(crate) switched: Option<Box<dyn Upgraded>>,
+}
+
+impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
+    pub(crate) fn run(mut self, cx: &mut Context<'_>, phase: Phase) -> Poll<End> {
+        for round in 0..ROUNDS {
+            if let Err(error) = self.http.core.handle_timeout(self.now) {
+                self.reject(error);
+            }
+            self.poll_exchange(cx);
+            if phase == Phase::Draining && round == 0 && self.drain(cx).is_err() {
+                return Poll::Ready(End::Closed);
+            }
+            self.process_tail(cx);
+            if let Some(protocol) = self.switched.take() {
+                return Poll::Ready(End::Switched(protocol));
+            }
+
+            let was_high = self.scratch.output.len() >= HIGH_WATER;
+            if self.flush(cx).is_err() {
+                return Poll::Ready(End::Closed);
+            }
+            if was_high && self.scratch.output.len() < HIGH_WATER {
+                continue;
+            }
+            if self
+                .transport
+                .close(cx, self.http.core.close_action(), self.scratch.output.is_empty())
+                .is_ready()
+            {
+                return Poll::Ready(End::Closed);
+            }
+            if self.wants_read(cx) {
+                match self.read(cx) {
+                    Poll::Ready(Ok(())) => continue,
+                    Poll::Ready(Err(_)) => return Poll::Ready(End::Closed),
+                    Poll::Pending => {}
+                }
+            }
+            let last_call = if let Drain::LastCall(until) = self.http.drain { Some(until) } else { None };
+            let due = self.http.core.poll_timeout().into_iter().chain(last_call).min();
+            if self.transport.poll_timer(cx, due, &self.serving.runtime).is_pending() {
+                return Poll::Pending;
+            }
+            // A deadline has passed since `now`.
+            break;
+        }
+        // There is more to do; others first.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// The server drains: what is in flight is finished; what waits for a request, waits a moment
+    /// longer.
+    fn drain(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let waits = self.http.exchange.is_none()
+            && self.scratch.tail.is_empty()
+            && self.http.core.wants_read()
+            && self.http.core.close_action() == CloseAction::None;
+        match self.http.drain {
+            Drain::No if waits => {
+                self.http.drain = Drain::LastCall(self.now.saturating_add(LAST_CALL));
+                return Ok(());
+            }
+            Drain::LastCall(until) if waits && self.now < until => return Ok(()),
+            // The turn may come late, with the request there by now.
+            Drain::LastCall(_) if waits => {
+                if let Poll::Ready(result) = self.read(cx) {
+                    result?;
+                }
+            }
+            Drain::No | Drain::LastCall(_) | Drain::Yes => {}
+        }
+        self.begin_last();
+        Ok(())
+    }
+
+    /// No request after the one that has begun.
+    fn begin_last(&mut self) {
+        if self.http.drain != Drain::Yes {
+            self.http.drain = Drain::Yes;
+            self.http.core.shutdown();
+        }
+    }
+
+    /// Feeds what was left over to the core.
+    fn process_tail(&mut self, cx: &mut Context<'_>) {
+        let mut tail = mem::take(&mut self.scratch.tail);
+        let consumed = self.process(&tail, cx);
+        tail.drain(..consumed);
+        self.scratch.tail = tail;
+    }
+
+    /// Feeds input to the core until it wants more, waits for a response, or is closed. Returns how
+    /// much was consumed.
+    fn process(&mut self, input: &[u8], cx: &mut Context<'_>) -> usize {
+        let mut at = 0;
+        while self.scratch.output.len() < HIGH_WATER {
+            let rest = &input[at..];
+            let step = match self.http.core.advance(rest, &mut self.scratch.table, self.now) {
+                Ok(step) => step,
+                Err(error) => {
+                    self.reject(error);
+                    continue;
+                }
+            };
+            at += step.consumed;
+            match step.event {
+                Kind::Request => {
+                    let head = RequestHead::new(rest, &self.scratch.table);
+                    self.http.exchange = Some(Box::new(self.begin(&head, &input[at..])));
+                }
+                Kind::Data { at, len } => self.deliver(&rest[at..at + len]),
+                // Not merged into the head; the application does not see them yet.
+                Kind::Trailers => {}
+                Kind::End => {
+                    if let Some(incoming) =
+                        self.http.exchange.as_mut().and_then(|exchange| exchange.incoming.take())
+                    {
+                        incoming.end(Ok(()));
+                    }
+                }
+                // The handler is polled only now, with all that has arrived.
+                Kind::NeedInput | Kind::Paused => {
+                    if !self.poll_exchange(cx) {
+                        break;
+                    }
+                }
+                Kind::Upgraded | Kind::Closed => break,
+            }
+        }
+        at
+    }
+
+    /// Hands a request to the service. A body that has arrived with its head needs no queue.
+    fn begin(&self, head: &RequestHead<'_>, following: &[u8]) -> Exchange {
+        let (incoming, body) = match head.body() {
+            BodyLength::None | BodyLength::Known(0) => (None, Body::empty()),
+            length => {
+                let known = if let BodyLength::Known(length) = length { Some(length) } else { None };
+                let whole = known.and_then(|length| following.get(..usize::try_from(length).ok()?));
+                if let Some(whole) = whole {
+                    (None, Body::from(Bytes::copy_from_slice(whole)))
+                } else {
+                    let (incoming, body) = Body::incoming(known, self.serving.config.body_buffer.0);
+                    (Some(incoming), body)
+                }
+            }
+        };
+        let mut owned = RequestHeadBuf::new();
+        owned.copy_from(head);
+        let request =
+            Request::new(owned, body).with_peer(self.http.peer).with_handle(self.serving.handle.clone());
+        let service = &self.serving.service;
+        let handler = catch_unwind(AssertUnwindSafe(|| service.call(request)));
+        let handler = handler.unwrap_or_else(|_| internal_error().into());
+        Exchange::new(handler, incoming)
+    }
+
+    /// Gives a piece of the request body to whoever reads it; if nobody does, it is dropped.
+    fn deliver(&mut self, piece: &[u8]) {
+        let Some(exchange) = &mut self.http.exchange else {
+            return;
+        };
+        if let Some(incoming) = &exchange.incoming {
+            if incoming.push(Bytes::copy_from_slice(piece)).is_err() {
+                exchange.incoming = None;
+            }
+        }
+    }
+
+    /// Polls handler and response body. Returns whether the exchange is over.
+    fn poll_exchange(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(exchange) = &mut self.http.exchange else {
+            return false;
+        };
+        let handle = &self.serving.handle;
+        let Scratch { output, dates, .. } = &mut *self.scratch;
+        match exchange.poll(cx, &mut self.http.core, output, || dates.now(), handle) {
+            Progress::Waiting => return false,
+            Progress::Complete => {}
+            Progress::Broken => self.http.core.abort(),
+            Progress::Switched(upgrade) => {
+                let mut protocol = upgrade.begin(self.now);
+                if self.transport.end_of_input {
+                    protocol.end_of_input();
+                }
+                self.switched = Some(protocol);
+            }
+        }
+        self.http.exchange = None;
+        true
+    }
+
+    /// The client is wrong: the handler is dropped, and the client gets the answer to its error if
+    /// no other was begun.
+    fn reject(&mut self, error: RecvError) {
+        if let Some(incoming) = self.http.exchange.take().and_then(|exchange| exchange.incoming) {
+            incoming.end(Err(BodyError::Protocol(error)));
+        }
+        let Scratch { output, dates, .. } = &mut *self.scratch;
+        let answered = self.http.core.fail(&error, Some(&dates.now()), output.buffer());
+        if let Some(on_rejected) = &self.serving.config.on_rejected {
+            on_rejected(&Rejected { peer: self.http.peer, error, answered });
+        }
+    }
+
+    /// Writes what waits.
+    fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let progress = self.transport.flush(cx, &mut self.scratch.output)?;
+        self.http.core.written(progress, !self.scratch.output.is_empty(), self.now);
+        Ok(())
+    }
+
+    /// Whether to read: the core wants input and somebody takes it; or a response is awaited, and
+    /// reading shows whether the client is still there.
+    fn wants_read(&mut self, cx: &Context<'_>) -> bool {
+        if self.transport.end_of_input {
+            return false;
+        }
+        if !self.http.core.wants_read() {
+            return self.http.core.close_action() == CloseAction::None
+                && self.scratch.tail.len() < READ_AHEAD;
+        }
+        let Some(exchange) = &mut self.http.exchange else {
+            self.http.core.hold_body(false, self.now);
+            return true;
+        };
+        let wanted = match &exchange.incoming {
+            // Nobody will read the body. Once the response is complete, the core throws it away.
+            None => false,
+            Some(incoming) => match incoming.poll_ready(cx) {
+                Poll::Ready(Ok(())) => {
+                    // Told when the handler first asks: the moment for `100 Continue`.
+                    incoming.watch(cx);
+                    true
+                }
+                Poll::Ready(Err(_)) => {
+                    exchange.incoming = None;
+                    false
+                }
+                Poll::Pending => false,
+            },
+        };
+        self.http.core.hold_body(!wanted, self.now);
+        wanted
+    }
+
+    /// One read, and the events in it.
+    fn read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let n = ready!(self.transport.read(cx, self.scratch))?;
+        if n == 0 {
+            self.http.core.end_of_input(self.now);
+            return Poll::Ready(Ok(()));
+        }
+        if let Drain::LastCall(_) = self.http.drain {
+            // In time, and the last one.
+            self.begin_last();
+        }
+        let end = self.scratch.tail.len() + n;
+        let input = mem::take(&mut self.scratch.input);
+        let consumed = self.process(&input[..end], cx);
+        self.scratch.keep(&input[consumed..end]);
+        self.scratch.input = input;
+        Poll::Ready(Ok(()))
+    }
+}
