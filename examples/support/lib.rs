@@ -81,6 +81,6 @@ pub fn serve(options: &Options, app: Router) -> io::Result<()> {
             let server = sinew_smol::serve(listener, app).executor(executor.clone()).config(config);
             smol::block_on(executor.run(server.into_future()))
         }
-        Runtime::Std => sinew_std::serve(listener, app).threads(threads).config(config).run(),
+        Runtime::Std => sinew_std::serve(listener, app).workers(threads).config(config).run(),
     }
 }

@@ -13,22 +13,24 @@
 //! ```
 //!
 //! Connections run as tasks of smol's global executor, or of one that is given:
-//! [`Serve::executor`]. A socket that something else has accepted is served by
+//! [`Server::executor`]. A socket that something else has accepted is served by
 //! [`SmolServing::connection`].
 //!
 //! Everything an application needs is here: what [`sinew_app`] offers is re-exported.
 #![forbid(unsafe_code)]
 
 mod client;
+mod listener;
 mod runtime;
 mod serve;
 mod stream;
 
 pub use client::{connect_websocket, connect_websocket_over};
 pub use runtime::{SmolRuntime, SmolTimer};
-pub use serve::{Listener, Serve, SmolServing, serve};
+pub use serve::{IntoSocket, Server, SmolServing, serve};
 pub use sinew_app::*;
 pub use sinew_proto as proto;
 pub use sinew_proto::Config;
-pub use sinew_runtime::{BodyBuffer, ConnectionConfig, OnRejected, Rejected, Shutdown};
+pub use sinew_runtime::{BodyBuffer, ConnectionConfig, Counts, OnRejected, Overload, Rejected, Shutdown};
+pub use sinew_system::{Address, Limits, ListenOptions, ListenSocket, ServerHandle, Timeouts, signals};
 pub use stream::FuturesIo;

@@ -1,181 +1,212 @@
-//! Accepting connections, and ending.
+//! The server: accepting connections on smol, as tasks of an executor or on threads of its own.
 
 use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
 
 use futures_io::{AsyncRead, AsyncWrite};
 use sinew_app::Service;
-use sinew_runtime::{Backoff, Connection, ConnectionConfig, Serving, Shutdown, concerns_one_connection};
-use smol::net::{TcpListener, TcpStream};
+use sinew_runtime::{Connection, ConnectionConfig, Seat, Serving, Shutdown, accept};
+use sinew_system::{
+    Ending, IntoListenSocket, Launch, ListenSocket, Plan, ServerHandle, Settings, join_all, run_to_end,
+};
+use smol::Executor;
 
+use crate::listener::Listener;
 use crate::{FuturesIo, SmolRuntime};
 
-/// Blocking jobs that may run or wait at a time: the pool's 500 threads and as many in its queue.
-const BLOCKING_JOBS: usize = 1_024;
-
-/// At most this many connections that wait to be accepted are still served after the signal.
-const LAST_CONNECTIONS: usize = 4_096;
-
-/// How long dropped connections may take to go.
-const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Something that gives sockets, one after another.
-pub trait Listener: Send + 'static {
-    /// What it gives.
-    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
-
-    /// The next socket and the address of its client. The future may be dropped without losing one.
-    fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Stream, Option<SocketAddr>)>> + Send;
+/// A server of `app` that listens on `listener`: of smol or of the standard library. Await it: it ends
+/// after a [graceful shutdown](Server::with_graceful_shutdown), or never.
+pub fn serve<S: Service>(listener: impl IntoSocket, app: S) -> Server<S> {
+    let mut server = Server::new(app);
+    server.plan.listener(listener.into_socket());
+    server
 }
 
-/// smol's own listener: sockets get `TCP_NODELAY`.
-impl Listener for TcpListener {
-    type Stream = TcpStream;
+/// What [`serve`] can be given.
+pub trait IntoSocket {
+    /// The socket; an error is told when the server starts.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn into_socket(self) -> io::Result<ListenSocket>;
+}
 
-    async fn accept(&mut self) -> io::Result<(TcpStream, Option<SocketAddr>)> {
-        let (stream, peer) = TcpListener::accept(self).await?;
-        // An answer in one piece should not wait for an acknowledgement.
-        let _ = stream.set_nodelay(true);
-        Ok((stream, Some(peer)))
+impl IntoSocket for smol::net::TcpListener {
+    fn into_socket(self) -> io::Result<ListenSocket> {
+        // One that is being accepted from elsewhere keeps its own descriptor.
+        let listener = Arc::<smol::Async<std::net::TcpListener>>::from(self);
+        listener.get_ref().try_clone()?.into_listen_socket()
     }
 }
 
-/// Serves `app` on the connections that `listener` accepts. Await it: it ends after a
-/// [graceful shutdown](Serve::with_graceful_shutdown), or never.
-pub fn serve<L: Listener, S: Service>(listener: L, app: S) -> Serve<L, S> {
-    Serve {
-        listener,
-        app,
-        executor: None,
-        config: ConnectionConfig::default(),
-        drain_timeout: Duration::from_secs(30),
-        signal: Box::pin(std::future::pending()),
+impl IntoSocket for std::net::TcpListener {
+    fn into_socket(self) -> io::Result<ListenSocket> {
+        self.into_listen_socket()
     }
 }
 
-/// A server that is about to run. See [`serve`].
-#[must_use = "a server does nothing unless it is awaited"]
-pub struct Serve<L, S> {
-    listener: L,
-    app: S,
-    executor: Option<Arc<smol::Executor<'static>>>,
-    config: ConnectionConfig,
-    drain_timeout: Duration,
-    signal: Pin<Box<dyn Future<Output = ()> + Send>>,
+/// A server: where it listens, what it allows, and how it ends.
+///
+/// Its connections are tasks of smol's global executor, or of [another one](Self::executor), unless
+/// [`workers`](Self::workers) gives it threads of its own.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use sinew_smol::{Router, Server, Timeouts, get};
+///
+/// fn main() -> std::io::Result<()> {
+///     let app = Router::new().route("/", get(|| async { "hello" }));
+///     let server = Server::new(app)
+///         .bind("[::]:8080")
+///         .timeouts(Timeouts { idle: Duration::from_secs(15), ..Timeouts::default() })
+///         .max_connections(50_000)
+///         .shut_down_on_signals();
+///     smol::block_on(server.into_future())
+/// }
+/// # use std::future::IntoFuture;
+/// ```
+#[must_use = "a server does nothing unless it is awaited or spawned"]
+#[derive(Debug)]
+pub struct Server<S> {
+    plan: Plan<S>,
+    executor: Option<Arc<Executor<'static>>>,
 }
 
-impl<L: Listener, S: Service> Serve<L, S> {
-    /// Runs connections as tasks of `executor`, not of smol's global one.
-    pub fn executor(mut self, executor: Arc<smol::Executor<'static>>) -> Self {
+impl<S: Service> Server<S> {
+    /// A server of `app` that listens nowhere yet.
+    pub fn new(app: S) -> Self {
+        Self { plan: Plan::new(app), executor: None }
+    }
+
+    sinew_system::server_methods!();
+
+    /// Runs connections as tasks of `executor`, not of smol's global one. Somebody has to run it.
+    pub fn executor(mut self, executor: Arc<Executor<'static>>) -> Self {
         self.executor = Some(executor);
         self
     }
 
-    /// Limits, deadlines and buffers of the connections.
-    pub fn config(mut self, config: ConnectionConfig) -> Self {
-        self.config = config;
+    /// Serves on `threads` threads, each with an executor, an accept loop and, where the system can spread
+    /// connections (`SO_REUSEPORT`), a listening socket of its own. Connections then stay on one thread. An
+    /// [`executor`](Self::executor) that was given runs none of it.
+    pub fn workers(mut self, threads: usize) -> Self {
+        self.plan.settings.workers = Some(threads.max(1));
         self
     }
 
-    /// When `signal` completes, no connection is accepted any more, idle ones are closed, and
-    /// requests in flight are finished.
-    pub fn with_graceful_shutdown(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.signal = Box::pin(signal);
-        self
-    }
-
-    /// How long requests in flight may take after the signal; 30 s unless set. After it their
-    /// connections are dropped.
-    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
-        self.drain_timeout = timeout;
-        self
-    }
-
-    async fn run(self) -> io::Result<()> {
-        let shutdown = Shutdown::new();
-        let serving = SmolServing::new(self.app, self.config, shutdown.clone());
-        let mut listener = self.listener;
-        let serve_one = |stream, peer| {
-            let connection = serving.connection(stream, peer);
-            match &self.executor {
-                Some(executor) => executor.spawn(connection).detach(),
-                None => smol::spawn(connection).detach(),
-            }
-        };
-        let mut signal = self.signal;
-        let mut backoff = Backoff::default();
-        let mut pause = Duration::ZERO;
-        loop {
-            let accept = async {
-                if !pause.is_zero() {
-                    smol::Timer::after(pause).await;
-                }
-                Some(listener.accept().await)
-            };
-            // The signal first: it wins over a queue of connections without end.
-            let accepted = smol::future::or(
-                async {
-                    signal.as_mut().await;
-                    None
-                },
-                accept,
-            );
-            match accepted.await {
-                None => break,
-                Some(Ok((stream, peer))) => {
-                    backoff.reset();
-                    pause = Duration::ZERO;
-                    serve_one(stream, peer);
-                }
-                Some(Err(error)) if concerns_one_connection(&error) => {}
-                // Out of descriptors or memory: connections that end will give some back.
-                Some(Err(_)) => pause = backoff.pause(),
-            }
+    /// Starts it, and returns once it listens.
+    ///
+    /// # Errors
+    /// If it cannot listen, or a thread cannot be had.
+    pub fn spawn(self) -> io::Result<ServerHandle> {
+        let workers = self.plan.settings.workers;
+        let (handle, launch) = self.plan.launch()?;
+        match workers {
+            None => spawn_here(launch, &Spawner(self.executor))?,
+            Some(workers) => spawn_workers(launch, workers)?,
         }
-        // Clients that have connected already may have sent a request already.
-        for _ in 0..LAST_CONNECTIONS {
-            match smol::future::poll_once(listener.accept()).await {
-                Some(Ok((stream, peer))) => serve_one(stream, peer),
-                _ => break,
-            }
-        }
-        drop(listener);
-        shutdown.trigger();
-        if within(self.drain_timeout, shutdown.drained()).await.is_none() {
-            shutdown.abort();
-            // A connection ends in its next turn, unless its handler blocks the thread.
-            let _ = within(ABORT_TIMEOUT, shutdown.drained()).await;
-        }
-        Ok(())
+        Ok(handle)
     }
 }
 
-async fn within<T>(timeout: Duration, future: impl Future<Output = T>) -> Option<T> {
-    smol::future::or(async { Some(future.await) }, async {
-        smol::Timer::after(timeout).await;
-        None
-    })
-    .await
-}
-
-impl<L: Listener, S: Service> IntoFuture for Serve<L, S> {
+/// Serves until the end. Dropped before, the server shuts down gracefully by itself.
+impl<S: Service> IntoFuture for Server<S> {
     type Output = io::Result<()>;
     type IntoFuture = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        Box::pin(async { run_to_end(self.spawn()?).await })
     }
 }
 
-impl<L, S> std::fmt::Debug for Serve<L, S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Serve").field("config", &self.config).finish_non_exhaustive()
+/// Where tasks go.
+#[derive(Clone)]
+struct Spawner(Option<Arc<Executor<'static>>>);
+
+impl Spawner {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        match &self.0 {
+            Some(executor) => executor.spawn(task).detach(),
+            None => smol::spawn(task).detach(),
+        }
     }
 }
+
+fn smol_runtime(settings: &Settings) -> SmolRuntime {
+    SmolRuntime::new(settings.blocking_threads.saturating_add(settings.blocking_queue))
+}
+
+/// All of it as tasks of an executor that is there.
+fn spawn_here<S: Service>(mut launch: Launch<S>, spawner: &Spawner) -> io::Result<()> {
+    let runtime = smol_runtime(&launch.settings);
+    let serving = launch.serving(runtime.clone());
+    for socket in std::mem::take(&mut launch.sockets) {
+        spawn_accept(socket, &serving, launch.settings.nodelay, spawner)?;
+    }
+    let ending = Ending::new(launch.control.clone());
+    spawner.spawn(async move { ending.with(launch.oversee(runtime).await) });
+    Ok(())
+}
+
+/// A thread for each worker. The first one is told when to end, and tells the others.
+fn spawn_workers<S: Service>(mut launch: Launch<S>, workers: usize) -> io::Result<()> {
+    let ending = Ending::new(launch.control.clone());
+    let runtime = smol_runtime(&launch.settings);
+    let mut executors = Vec::new();
+    for sockets in launch.split(workers)? {
+        let executor = Arc::new(Executor::new());
+        let serving = launch.serving(runtime.clone());
+        for socket in sockets {
+            spawn_accept(socket, &serving, launch.settings.nodelay, &Spawner(Some(executor.clone())))?;
+        }
+        executors.push(executor);
+    }
+    let named = |index| thread::Builder::new().name(format!("sinew-smol-{index}"));
+    let stop = Shutdown::new();
+    let mut executors = executors.into_iter().enumerate();
+    let Some((_, first)) = executors.next() else { return Ok(()) };
+    let others = executors
+        .map(|(index, executor)| {
+            let stop = stop.wait();
+            named(index).spawn(move || smol::block_on(executor.run(stop)))
+        })
+        .collect::<io::Result<Vec<_>>>()?;
+    named(0).spawn(move || {
+        let result = smol::block_on(first.run(launch.oversee(runtime)));
+        stop.trigger();
+        join_all(others);
+        ending.with(result);
+    })?;
+    Ok(())
+}
+
+fn spawn_accept<S: Service>(
+    socket: ListenSocket,
+    serving: &Arc<Serving<SmolRuntime, S>>,
+    nodelay: bool,
+    spawner: &Spawner,
+) -> io::Result<()> {
+    match Listener::new(socket, nodelay)? {
+        Listener::Tcp(tcp) => spawner.spawn(accept(tcp, serving.clone(), serve_on(spawner.clone()))),
+        #[cfg(unix)]
+        Listener::Unix(unix) => spawner.spawn(accept(unix, serving.clone(), serve_on(spawner.clone()))),
+    }
+    Ok(())
+}
+
+fn serve_on<T, S: Service>(spawner: Spawner) -> impl FnMut(T, Seat<SmolRuntime, S>)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    move |stream, seat| spawner.spawn(seat.connection(FuturesIo(stream)))
+}
+
+/// Blocking jobs of a service that may run or wait at a time: the pool's 500 threads and as many in its queue.
+const BLOCKING_JOBS: usize = 1_024;
 
 /// A service for sockets that somebody else accepts, of any library that speaks `futures_io`.
 ///

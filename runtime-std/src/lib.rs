@@ -41,9 +41,12 @@ mod timers;
 
 pub use client::{connect_websocket, connect_websocket_over};
 pub use runtime::{StdRuntime, StdTimer};
-pub use serve::{Serve, serve};
+pub use serve::{Server, serve};
 pub use sinew_app::*;
 pub use sinew_proto as proto;
 pub use sinew_proto::Config;
-pub use sinew_runtime::{BodyBuffer, ConnectionConfig, OnRejected, Rejected, Shutdown};
+pub use sinew_runtime::{BodyBuffer, ConnectionConfig, Counts, OnRejected, Overload, Rejected, Shutdown};
+pub use sinew_system::{
+    Address, IntoListenSocket, Limits, ListenOptions, ListenSocket, ServerHandle, Timeouts, signals,
+};
 pub use socket::Socket;

@@ -1,142 +1,141 @@
-//! Accepting connections, and ending.
+//! The server: event loops on threads, and connections on them.
 
-use std::future::poll_fn;
 use std::io;
 use std::num::NonZero;
-use std::pin::Pin;
-use std::sync::{Arc, mpsc};
-use std::task::{Poll, ready};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
 
 use sinew_app::Service;
-use sinew_runtime::{Backoff, ConnectionConfig, Runtime, Serving, Shutdown, concerns_one_connection};
+use sinew_runtime::{Seat, Serving, accept};
+use sinew_system::{
+    Ending, IntoListenSocket, Launch, ListenSocket, Plan, ServerHandle, SocketFile, join_all,
+};
 
 use crate::pool::Pool;
 use crate::reactor::{EventLoop, LoopHandle};
 use crate::runtime::StdRuntime;
-use crate::socket::{Listener, Socket};
+use crate::socket::sealed::Stream as _;
+use crate::socket::{Accept, Listener, Socket, Stream};
 
-/// At most this many connections that wait to be accepted are still served after the signal.
-const LAST_CONNECTIONS: usize = 4_096;
-
-/// How long dropped connections, and then threads, may take to go.
-const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Serves `app` on the connections that `listener` accepts, once [`run`](Serve::run) is called.
-pub fn serve<S: Service>(listener: std::net::TcpListener, app: S) -> Serve<S> {
-    Serve {
-        listener,
-        app,
-        threads: thread::available_parallelism().map_or(1, NonZero::get),
-        blocking_threads: 64,
-        blocking_queue: 1_024,
-        config: ConnectionConfig::default(),
-        drain_timeout: Duration::from_secs(30),
-        signal: Box::pin(std::future::pending()),
-    }
+/// A server of `app` that listens on `listener`. It serves once it is [run](Server::run) or
+/// [spawned](Server::spawn).
+pub fn serve<S: Service>(listener: impl IntoListenSocket, app: S) -> Server<S> {
+    Server::new(app).listen(listener)
 }
 
-/// A server that is about to run. See [`serve`].
-#[must_use = "a server does nothing unless it is run"]
-pub struct Serve<S> {
-    listener: std::net::TcpListener,
-    app: S,
-    threads: usize,
-    blocking_threads: usize,
-    blocking_queue: usize,
-    config: ConnectionConfig,
-    drain_timeout: Duration,
-    signal: Pin<Box<dyn Future<Output = ()> + Send>>,
+/// A server: where it listens, what it allows, and how it ends.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use sinew_std::{Router, Server, Timeouts, get};
+///
+/// fn main() -> std::io::Result<()> {
+///     let app = Router::new().route("/", get(|| async { "hello" }));
+///     Server::new(app)
+///         .bind("[::]:8080")
+///         .timeouts(Timeouts { idle: Duration::from_secs(15), ..Timeouts::default() })
+///         .max_connections(50_000)
+///         .shut_down_on_signals()
+///         .run()
+/// }
+/// ```
+#[must_use = "a server does nothing unless it is run or spawned"]
+#[derive(Debug)]
+pub struct Server<S> {
+    plan: Plan<S>,
+    thread_each: bool,
 }
 
-impl<S: Service> Serve<S> {
-    /// Threads with an event loop, the one that calls [`run`](Self::run) included; one for each
-    /// processor unless set, at least one.
-    pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = threads.max(1);
+impl<S: Service> Server<S> {
+    /// A server of `app` that listens nowhere yet.
+    pub fn new(app: S) -> Self {
+        Self { plan: Plan::new(app), thread_each: false }
+    }
+
+    sinew_system::server_methods!();
+
+    /// Threads with an event loop; one for each processor unless set, at least one.
+    pub fn workers(mut self, threads: usize) -> Self {
+        self.plan.settings.workers = Some(threads.max(1));
         self
     }
 
-    /// Most threads for blocking handlers; 64 unless set. They start when needed.
-    pub fn blocking_threads(mut self, threads: usize) -> Self {
-        self.blocking_threads = threads;
-        self
+    /// Gives each connection a thread, with an event loop of its own, so that every handler may block as it
+    /// likes. At most `connections` at a time; this is [`max_connections`](Self::max_connections).
+    ///
+    /// It costs a thread and three descriptors for each connection, and about twice the time for a small
+    /// request. `blocking` handlers alone do not need it.
+    pub fn thread_per_connection(mut self, connections: usize) -> Self {
+        self.thread_each = true;
+        self.max_connections(connections)
     }
 
-    /// Most blocking handlers that may wait for a thread; 1,024 unless set. One more gets a 503.
-    pub fn blocking_queue(mut self, jobs: usize) -> Self {
-        self.blocking_queue = jobs;
-        self
-    }
-
-    /// Limits, deadlines and buffers of the connections.
-    pub fn config(mut self, config: ConnectionConfig) -> Self {
-        self.config = config;
-        self
-    }
-
-    /// When `signal` completes, no connection is accepted any more, idle ones are closed, and
-    /// requests in flight are finished. [`Shutdown::wait`] is such a future.
-    pub fn with_graceful_shutdown(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.signal = Box::pin(signal);
-        self
-    }
-
-    /// How long requests in flight may take after the signal; 30 s unless set. After it their
-    /// connections are dropped.
-    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
-        self.drain_timeout = timeout;
-        self
-    }
-
-    /// Serves on this thread and the others, until a graceful shutdown is complete, or for ever.
+    /// Starts it on threads of its own, and returns once it listens.
     ///
     /// # Errors
-    /// An [`io::Error`] if an event queue or a thread cannot be had, or if the signal panicked: then
+    /// If it cannot listen, or an event queue or a thread cannot be had.
+    pub fn spawn(mut self) -> io::Result<ServerHandle> {
+        let settings = &mut self.plan.settings;
+        // All listening sockets are with the first loop, which spreads connections evenly over the others.
+        let workers = settings.workers.take();
+        let workers = if self.thread_each { Some(1) } else { workers };
+        let workers = workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get));
+        let (handle, launch) = self.plan.launch()?;
+        start(launch, workers, self.thread_each)?;
+        Ok(handle)
+    }
+
+    /// Serves until the end, while this thread waits.
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn); or if an event queue fails, or the signal for the shutdown panicked: then
     /// connections are dropped at once.
     pub fn run(self) -> io::Result<()> {
-        let epoch = Instant::now();
-        let first = EventLoop::new(epoch)?;
-        let others = (1..self.threads).map(|_| EventLoop::new(epoch)).collect::<io::Result<Vec<_>>>()?;
-        let loops: Vec<LoopHandle> =
-            [&first].into_iter().chain(&others).map(|each| each.handle().clone()).collect();
-
-        let pool = Pool::new(self.blocking_threads, self.blocking_queue);
-        let runtime = StdRuntime::new(first.handle().clone(), pool);
-        let serving = Serving::new(runtime, self.app, self.config, Shutdown::new());
-        let listener = Listener::new(self.listener, first.handle())?;
-        let (drained, supervised) = mpsc::channel();
-        let stop = StopAll(loops.clone());
-        let (signal, timeout) = (self.signal, self.drain_timeout);
-        first.handle().spawn(Box::pin(async move {
-            supervise(listener, serving, signal, timeout, &stop.0).await;
-            // Somebody waits for it below, unless loop 0 has failed.
-            let _ = drained.send(());
-        }));
-
-        let mut threads = Vec::new();
-        for each in others {
-            let name = format!("sinew-loop-{}", threads.len() + 1);
-            match thread::Builder::new().name(name).spawn(move || each.run()) {
-                Ok(thread) => threads.push(thread),
-                Err(error) => {
-                    loops.iter().for_each(LoopHandle::stop);
-                    join(threads);
-                    return Err(error);
-                }
-            }
-        }
-        let result = first.run();
-        loops.iter().for_each(LoopHandle::stop);
-        join(threads);
-        result?;
-        supervised.try_recv().map_err(|_| io::Error::other("the signal for the graceful shutdown panicked"))
+        self.spawn()?.wait()
     }
 }
 
-/// Stops the loops when it is dropped: when all is drained, but also when the signal panics.
-struct StopAll(Vec<LoopHandle>);
+fn start<S: Service>(mut launch: Launch<S>, workers: usize, thread_each: bool) -> io::Result<()> {
+    let epoch = Instant::now();
+    let loops = (0..workers).map(|_| EventLoop::new(epoch)).collect::<io::Result<Vec<_>>>()?;
+    let handles: Arc<[LoopHandle]> = loops.iter().map(|each| each.handle().clone()).collect();
+    let Some(first) = handles.first() else { return Ok(()) };
+
+    let pool = Pool::new(launch.settings.blocking_threads, launch.settings.blocking_queue);
+    let runtime = StdRuntime::new(first.clone(), pool);
+    let serving = launch.serving(runtime.clone());
+    let homes = if thread_each { Homes::Threads(epoch) } else { Homes::Loops(handles.clone(), 0) };
+    for socket in std::mem::take(&mut launch.sockets) {
+        listen(socket, &serving, launch.settings.nodelay, &homes, first)?;
+    }
+    let ending = Ending::new(launch.control.clone());
+    let stop = StopAll(handles.clone());
+    let (report, reported) = std::sync::mpsc::channel();
+    first.spawn(Box::pin(async move {
+        let _stop = stop;
+        // Somebody waits for it below, unless the loop has failed.
+        let _ = report.send(launch.oversee(runtime).await);
+    }));
+
+    let mut loops = loops.into_iter().enumerate();
+    let Some((_, first)) = loops.next() else { return Ok(()) };
+    let named = |index| thread::Builder::new().name(format!("sinew-loop-{index}"));
+    let stop = StopAll(handles);
+    let others =
+        loops.map(|(index, each)| named(index).spawn(move || each.run())).collect::<io::Result<Vec<_>>>()?;
+    named(0).spawn(move || {
+        let result = first.run();
+        drop(stop);
+        join_all(others);
+        let lost = || Err(io::Error::other("the server has ended before it was told to"));
+        ending.with(result.and_then(|()| reported.try_recv().unwrap_or_else(|_| lost())));
+    })?;
+    Ok(())
+}
+
+/// Stops the loops when it is dropped: when all is drained, or when something has failed.
+struct StopAll(Arc<[LoopHandle]>);
 
 impl Drop for StopAll {
     fn drop(&mut self) {
@@ -144,108 +143,88 @@ impl Drop for StopAll {
     }
 }
 
-/// Waits for threads to end, but not for one whose handler blocks it for ever.
-fn join(threads: Vec<JoinHandle<io::Result<()>>>) {
-    let give_up = Instant::now() + ABORT_TIMEOUT;
-    for thread in threads {
-        while !thread.is_finished() && Instant::now() < give_up {
-            thread::sleep(Duration::from_millis(1));
-        }
-        if thread.is_finished() {
-            // A loop that failed has closed its connections; the others went on.
-            let _ = thread.join();
-        }
-    }
-}
-
-/// Accepts until the signal, and drains.
-async fn supervise<S: Service>(
-    listener: Listener,
-    serving: Arc<Serving<StdRuntime, S>>,
-    signal: Pin<Box<dyn Future<Output = ()> + Send>>,
-    drain_timeout: Duration,
-    loops: &[LoopHandle],
-) {
-    accept(listener, &serving, signal, loops).await;
-    let shutdown = serving.shutdown();
-    shutdown.trigger();
-    if !drained_within(drain_timeout, &serving).await {
-        shutdown.abort();
-        // A connection ends in its next turn, unless its handler blocks the thread.
-        drained_within(ABORT_TIMEOUT, &serving).await;
-    }
-}
-
-async fn accept<S: Service>(
-    listener: Listener,
+/// Accepts connections of a socket, as a task of `home`.
+fn listen<S: Service>(
+    socket: ListenSocket,
     serving: &Arc<Serving<StdRuntime, S>>,
-    mut signal: Pin<Box<dyn Future<Output = ()> + Send>>,
-    loops: &[LoopHandle],
-) {
-    /// Connections accepted in one turn, before the loop serves those it has.
-    const BATCH: usize = 64;
-
-    let mut backoff = Backoff::default();
-    let mut pause: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
-    let mut next = loops.iter().cycle();
-    let mut serve_one = |stream: mio::net::TcpStream, peer| {
-        // An answer in one piece should not wait for an acknowledgement.
-        let _ = stream.set_nodelay(true);
-        // Registering fails when the kernel has no memory left: then the client sees a close.
-        if let Some((home, Ok(socket))) = next.next().map(|home| (home, Socket::new(stream, home))) {
-            home.spawn(Box::pin(serving.connection(socket, Some(peer))));
+    nodelay: bool,
+    homes: &Homes,
+    home: &LoopHandle,
+) -> io::Result<()> {
+    let (listener, file) = socket.into_parts();
+    match listener {
+        sinew_system::Listener::Tcp(listener) => {
+            listen_on(mio::net::TcpListener::from_std(listener), file, serving, nodelay, homes, home)
         }
-    };
-    poll_fn(|cx| {
-        for _ in 0..BATCH {
-            // The signal first: it wins over a queue of connections without end.
-            if signal.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(());
-            }
-            if let Some(sleep) = &mut pause {
-                ready!(sleep.as_mut().poll(cx));
-                pause = None;
-            }
-            match ready!(listener.poll_accept(cx)) {
-                Ok((stream, peer)) => {
-                    backoff.reset();
-                    serve_one(stream, peer);
+        #[cfg(unix)]
+        sinew_system::Listener::Unix(listener) => {
+            listen_on(mio::net::UnixListener::from_std(listener), file, serving, nodelay, homes, home)
+        }
+    }
+}
+
+fn listen_on<L: Accept, S: Service>(
+    listener: L,
+    file: SocketFile,
+    serving: &Arc<Serving<StdRuntime, S>>,
+    nodelay: bool,
+    homes: &Homes,
+    home: &LoopHandle,
+) -> io::Result<()> {
+    let listener = Listener::new(listener, file, home)?;
+    let mut homes = homes.clone();
+    home.spawn(Box::pin(accept(listener, serving.clone(), move |stream: L::Stream, seat| {
+        if nodelay {
+            stream.set_nodelay();
+        }
+        homes.serve(stream, seat);
+    })));
+    Ok(())
+}
+
+/// Where connections live.
+#[derive(Clone)]
+enum Homes {
+    /// On one loop after the other; the number of the last one.
+    Loops(Arc<[LoopHandle]>, usize),
+    /// Each on a thread of its own. All clocks begin then.
+    Threads(Instant),
+}
+
+impl Homes {
+    /// Whatever fails here, for want of memory, descriptors or threads: the client sees a close.
+    fn serve<T: Stream, S: Service>(&mut self, stream: T, seat: Seat<StdRuntime, S>) {
+        match self {
+            Self::Loops(loops, last) => {
+                *last = (*last + 1) % loops.len();
+                let home = &loops[*last];
+                if let Ok(socket) = Socket::new(stream, home) {
+                    home.spawn(Box::pin(seat.connection(socket)));
                 }
-                Err(error) if concerns_one_connection(&error) => {}
-                // Out of descriptors or memory: connections that end will give some back.
-                Err(_) => pause = Some(serving.runtime().sleep(backoff.pause())),
+            }
+            Self::Threads(epoch) => {
+                let epoch = *epoch;
+                let serve = move || serve_alone(stream, seat, epoch);
+                let _ = thread::Builder::new().name("sinew-connection".to_owned()).spawn(serve);
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-    // Clients that have connected already may have sent a request already.
-    for (stream, peer) in std::iter::from_fn(|| listener.accept_now().ok()).take(LAST_CONNECTIONS) {
-        serve_one(stream, peer);
     }
 }
 
-/// Whether every connection ended in time.
-async fn drained_within<S: Service>(timeout: Duration, serving: &Serving<StdRuntime, S>) -> bool {
-    let mut drained = Box::pin(serving.shutdown().drained());
-    let mut timeout = serving.runtime().sleep(timeout);
-    poll_fn(|cx| {
-        if drained.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(true);
-        }
-        timeout.as_mut().poll(cx).map(|()| false)
-    })
-    .await
-}
-
-impl<S> std::fmt::Debug for Serve<S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Serve")
-            .field("listener", &self.listener)
-            .field("threads", &self.threads)
-            .finish_non_exhaustive()
-    }
+/// Serves one connection on this thread.
+fn serve_alone<T: Stream, S: Service>(
+    stream: T,
+    seat: Seat<StdRuntime, S>,
+    epoch: Instant,
+) -> io::Result<()> {
+    let own = EventLoop::new(epoch)?;
+    let socket = Socket::new(stream, own.handle())?;
+    let stop = StopAll([own.handle().clone()].into());
+    own.handle().spawn(Box::pin(async move {
+        let _stop = stop;
+        seat.connection(socket).await;
+    }));
+    own.run()
 }
 
 #[cfg(test)]
@@ -254,6 +233,10 @@ mod tests {
     use sinew_app::{Router, get};
     use std::io::{Read as _, Write as _};
     use std::net::{SocketAddr, TcpListener, TcpStream};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use sinew_runtime::Shutdown;
 
     const SOON: Duration = Duration::from_secs(10);
 
@@ -265,7 +248,7 @@ mod tests {
         let addr = listener.local_addr().unwrap();
         let app = Router::new().route("/", get(|| async { "hello" }));
         let (end, ends) = mpsc::channel();
-        let server = serve(listener, app).threads(2).with_graceful_shutdown(signal);
+        let server = serve(listener, app).workers(2).with_graceful_shutdown(signal);
         thread::spawn(move || end.send(server.run()).unwrap());
         (addr, ends)
     }

@@ -5,9 +5,10 @@ use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpStream;
 use mio::{Interest, Token};
 use sinew_runtime::Io;
+use sinew_system::SocketFile;
 
 use crate::reactor::LoopHandle;
 use crate::source::{Direction, Source};
@@ -16,11 +17,46 @@ use crate::source::{Direction, Source};
 /// nothing can be saved. Elsewhere only `WouldBlock` says that a socket is drained.
 const SHORT_MEANS_DRAINED: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
-/// A TCP connection on an event loop.
+/// A connection on an event loop: over TCP, or a Unix socket.
 #[derive(Debug)]
-pub struct Socket {
-    stream: TcpStream,
+pub struct Socket<T: Stream = TcpStream> {
+    stream: T,
     registration: Registration,
+}
+
+/// A stream of mio. There is no other.
+pub trait Stream: sealed::Stream {}
+
+impl<T: sealed::Stream> Stream for T {}
+
+pub(crate) mod sealed {
+    use super::{Read, Write, io};
+
+    pub trait Stream: Read + Write + mio::event::Source + Unpin + Send + 'static {
+        fn shutdown_write(&self) -> io::Result<()>;
+        /// What only one kind of stream has.
+        fn set_nodelay(&self);
+    }
+}
+
+impl sealed::Stream for TcpStream {
+    fn shutdown_write(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    fn set_nodelay(&self) {
+        // It fails for a connection that is gone already.
+        let _ = Self::set_nodelay(self, true);
+    }
+}
+
+#[cfg(unix)]
+impl sealed::Stream for mio::net::UnixStream {
+    fn shutdown_write(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    fn set_nodelay(&self) {}
 }
 
 /// A place among the sources of a loop.
@@ -48,15 +84,15 @@ impl Registration {
     }
 }
 
-impl Socket {
+impl<T: Stream> Socket<T> {
     /// A connection whose events go to `home`.
-    pub(crate) fn new(mut stream: TcpStream, home: &LoopHandle) -> io::Result<Self> {
+    pub(crate) fn new(mut stream: T, home: &LoopHandle) -> io::Result<Self> {
         let registration = Registration::new(home, &mut stream, Interest::READABLE | Interest::WRITABLE)?;
         Ok(Self { stream, registration })
     }
 }
 
-impl Io for Socket {
+impl<T: Stream> Io for Socket<T> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let source = &self.registration.source;
         loop {
@@ -107,14 +143,14 @@ impl Io for Socket {
     }
 
     fn poll_shutdown_write(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.stream.shutdown(Shutdown::Write) {
+        match self.stream.shutdown_write() {
             Err(error) if error.kind() != io::ErrorKind::NotConnected => Poll::Ready(Err(error)),
             _ => Poll::Ready(Ok(())),
         }
     }
 }
 
-impl Drop for Socket {
+impl<T: Stream> Drop for Socket<T> {
     fn drop(&mut self) {
         self.registration.end(&mut self.stream);
     }
@@ -122,25 +158,48 @@ impl Drop for Socket {
 
 /// A listening socket on an event loop.
 #[derive(Debug)]
-pub(crate) struct Listener {
-    listener: TcpListener,
+pub(crate) struct Listener<L: Accept> {
+    // Removed before the socket is closed.
+    _file: SocketFile,
+    listener: L,
     registration: Registration,
 }
 
-impl Listener {
-    pub(crate) fn new(listener: std::net::TcpListener, home: &LoopHandle) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        let mut listener = TcpListener::from_std(listener);
+/// A listening socket of mio.
+pub(crate) trait Accept: mio::event::Source + Unpin + Send + 'static {
+    type Stream: Stream;
+
+    fn accept(&self) -> io::Result<(Self::Stream, Option<SocketAddr>)>;
+}
+
+impl Accept for mio::net::TcpListener {
+    type Stream = TcpStream;
+
+    fn accept(&self) -> io::Result<(TcpStream, Option<SocketAddr>)> {
+        self.accept().map(|(stream, peer)| (stream, Some(peer)))
+    }
+}
+
+#[cfg(unix)]
+impl Accept for mio::net::UnixListener {
+    type Stream = mio::net::UnixStream;
+
+    fn accept(&self) -> io::Result<(mio::net::UnixStream, Option<SocketAddr>)> {
+        self.accept().map(|(stream, _)| (stream, None))
+    }
+}
+
+impl<L: Accept> Listener<L> {
+    pub(crate) fn new(mut listener: L, file: SocketFile, home: &LoopHandle) -> io::Result<Self> {
         let registration = Registration::new(home, &mut listener, Interest::READABLE)?;
-        Ok(Self { listener, registration })
+        Ok(Self { _file: file, listener, registration })
     }
+}
 
-    /// The next connection if there is one, whatever the loop has heard.
-    pub(crate) fn accept_now(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        self.listener.accept()
-    }
+impl<L: Accept> sinew_runtime::Listener for Listener<L> {
+    type Socket = L::Stream;
 
-    pub(crate) fn poll_accept(&self, cx: &Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(L::Stream, Option<SocketAddr>)>> {
         let source = &self.registration.source;
         loop {
             ready!(source.poll_take(Direction::Read, cx));
@@ -155,9 +214,13 @@ impl Listener {
             }
         }
     }
+
+    fn accept_now(&mut self) -> io::Result<(L::Stream, Option<SocketAddr>)> {
+        self.listener.accept()
+    }
 }
 
-impl Drop for Listener {
+impl<L: Accept> Drop for Listener<L> {
     fn drop(&mut self) {
         self.registration.end(&mut self.listener);
     }

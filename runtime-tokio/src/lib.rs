@@ -15,15 +15,17 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod listener;
 mod runtime;
 mod serve;
 mod stream;
 
 pub use client::{connect_websocket, connect_websocket_over};
 pub use runtime::{TokioRuntime, TokioTimer};
-pub use serve::{Serve, serve};
+pub use serve::{IntoSocket, Server, serve};
 pub use sinew_app::*;
 pub use sinew_proto as proto;
 pub use sinew_proto::Config;
-pub use sinew_runtime::{BodyBuffer, ConnectionConfig, OnRejected, Rejected, Shutdown};
+pub use sinew_runtime::{BodyBuffer, ConnectionConfig, Counts, OnRejected, Overload, Rejected, Shutdown};
+pub use sinew_system::{Address, Limits, ListenOptions, ListenSocket, ServerHandle, Timeouts, signals};
 pub use stream::TokioIo;

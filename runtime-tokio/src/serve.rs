@@ -1,132 +1,211 @@
-//! Accepting connections, and ending.
+//! The server: accepting connections on tokio, in the caller's runtime or on threads of its own.
 
-use std::future::{IntoFuture, poll_fn};
+use std::future::IntoFuture;
 use std::io;
 use std::pin::Pin;
-use std::task::{Poll, ready};
-use std::time::Duration;
+use std::sync::Arc;
+use std::thread;
 
 use sinew_app::Service;
-use sinew_runtime::{Backoff, ConnectionConfig, Serving, Shutdown, concerns_one_connection};
-use tokio::net::{TcpListener, TcpStream};
+use sinew_runtime::{Seat, Serving, Shutdown, accept};
+use sinew_system::{
+    Ending, IntoListenSocket, Launch, ListenSocket, Plan, ServerHandle, Settings, join_all, run_to_end,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::{Builder, Handle, Runtime};
 
+use crate::listener::Listener;
 use crate::{TokioIo, TokioRuntime};
 
-/// Blocking jobs that may run or wait at a time: tokio's 512 threads and as many in its queue.
-const BLOCKING_JOBS: usize = 1_024;
+/// A server of `app` that listens on `listener`: of tokio or of the standard library. Await it, inside a
+/// tokio runtime: it ends after a [graceful shutdown](Server::with_graceful_shutdown), or never.
+pub fn serve<S: Service>(listener: impl IntoSocket, app: S) -> Server<S> {
+    let mut server = Server::new(app);
+    server.plan.listener(listener.into_socket());
+    server
+}
 
-/// At most this many connections that wait to be accepted are still served after the signal.
-const LAST_CONNECTIONS: usize = 4_096;
+/// What [`serve`] can be given.
+pub trait IntoSocket {
+    /// The socket; an error is told when the server starts.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn into_socket(self) -> io::Result<ListenSocket>;
+}
 
-/// How long dropped connections may take to go.
-const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Serves `app` on the connections that `listener` accepts. Await it, inside a tokio runtime: it
-/// ends after a [graceful shutdown](Serve::with_graceful_shutdown), or never.
-pub fn serve<S: Service>(listener: TcpListener, app: S) -> Serve<S> {
-    Serve {
-        listener,
-        app,
-        config: ConnectionConfig::default(),
-        drain_timeout: Duration::from_secs(30),
-        signal: Box::pin(std::future::pending()),
+impl IntoSocket for tokio::net::TcpListener {
+    fn into_socket(self) -> io::Result<ListenSocket> {
+        ListenSocket::from_std_tcp(self.into_std()?)
     }
 }
 
-/// A server that is about to run. See [`serve`].
-#[must_use = "a server does nothing unless it is awaited"]
-pub struct Serve<S> {
-    listener: TcpListener,
-    app: S,
-    config: ConnectionConfig,
-    drain_timeout: Duration,
-    signal: Pin<Box<dyn Future<Output = ()> + Send>>,
-}
-
-impl<S: Service> Serve<S> {
-    /// Limits, deadlines and buffers of the connections.
-    pub fn config(mut self, config: ConnectionConfig) -> Self {
-        self.config = config;
-        self
-    }
-
-    /// When `signal` completes, no connection is accepted any more, idle ones are closed, and
-    /// requests in flight are finished.
-    pub fn with_graceful_shutdown(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.signal = Box::pin(signal);
-        self
-    }
-
-    /// How long requests in flight may take after the signal; 30 s unless set. After it their
-    /// connections are dropped.
-    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
-        self.drain_timeout = timeout;
-        self
-    }
-
-    async fn run(self) -> io::Result<()> {
-        let shutdown = Shutdown::new();
-        let serving = Serving::new(TokioRuntime::new(BLOCKING_JOBS), self.app, self.config, shutdown.clone());
-        let serve_one = |stream: TcpStream, peer| {
-            // An answer in one piece should not wait for an acknowledgement.
-            let _ = stream.set_nodelay(true);
-            tokio::spawn(serving.connection(TokioIo(stream), Some(peer)));
-        };
-        let mut signal = self.signal;
-        let mut backoff = Backoff::default();
-        let mut pause: Option<Pin<Box<tokio::time::Sleep>>> = None;
-        loop {
-            // The signal first: it wins over a queue of connections without end.
-            let accepted = poll_fn(|cx| {
-                if signal.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(None);
-                }
-                if let Some(sleep) = &mut pause {
-                    ready!(sleep.as_mut().poll(cx));
-                    pause = None;
-                }
-                self.listener.poll_accept(cx).map(Some)
-            });
-            match accepted.await {
-                None => break,
-                Some(Ok((stream, peer))) => {
-                    backoff.reset();
-                    serve_one(stream, peer);
-                }
-                Some(Err(error)) if concerns_one_connection(&error) => {}
-                // Out of descriptors or memory: connections that end will give some back.
-                Some(Err(_)) => pause = Some(Box::pin(tokio::time::sleep(backoff.pause()))),
-            }
-        }
-        // Clients that have connected already may have sent a request already. The system is asked
-        // directly: the runtime may not have heard of them yet.
-        let listener = self.listener.into_std()?;
-        for (stream, peer) in std::iter::from_fn(|| listener.accept().ok()).take(LAST_CONNECTIONS) {
-            stream.set_nonblocking(true)?;
-            serve_one(TcpStream::from_std(stream)?, peer);
-        }
-        drop(listener);
-        shutdown.trigger();
-        if tokio::time::timeout(self.drain_timeout, shutdown.drained()).await.is_err() {
-            shutdown.abort();
-            // A connection ends in its next turn, unless its handler blocks the thread.
-            let _ = tokio::time::timeout(ABORT_TIMEOUT, shutdown.drained()).await;
-        }
-        Ok(())
+#[cfg(unix)]
+impl IntoSocket for tokio::net::UnixListener {
+    fn into_socket(self) -> io::Result<ListenSocket> {
+        ListenSocket::from_std_unix(self.into_std()?)
     }
 }
 
-impl<S: Service> IntoFuture for Serve<S> {
+impl IntoSocket for std::net::TcpListener {
+    fn into_socket(self) -> io::Result<ListenSocket> {
+        self.into_listen_socket()
+    }
+}
+
+/// A server: where it listens, what it allows, and how it ends.
+///
+/// Its connections are tasks of the tokio runtime in which it is awaited or spawned, unless
+/// [`workers`](Self::workers) gives it threads of its own.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use sinew_tokio::{Router, Server, Timeouts, get};
+///
+/// #[tokio::main]
+/// async fn main() -> std::io::Result<()> {
+///     let app = Router::new().route("/", get(|| async { "hello" }));
+///     Server::new(app)
+///         .bind("[::]:8080")
+///         .timeouts(Timeouts { idle: Duration::from_secs(15), ..Timeouts::default() })
+///         .max_connections(50_000)
+///         .shut_down_on_signals()
+///         .await
+/// }
+/// ```
+#[must_use = "a server does nothing unless it is awaited or spawned"]
+#[derive(Debug)]
+pub struct Server<S> {
+    plan: Plan<S>,
+}
+
+impl<S: Service> Server<S> {
+    /// A server of `app` that listens nowhere yet.
+    pub fn new(app: S) -> Self {
+        Self { plan: Plan::new(app) }
+    }
+
+    sinew_system::server_methods!();
+
+    /// Serves on `threads` threads, each with a runtime, an accept loop and, where the system can spread
+    /// connections (`SO_REUSEPORT`), a listening socket of its own. Connections then stay on one thread. The
+    /// caller's runtime, if there is one, runs none of it.
+    pub fn workers(mut self, threads: usize) -> Self {
+        self.plan.settings.workers = Some(threads.max(1));
+        self
+    }
+
+    /// Starts it, and returns once it listens. Without [`workers`](Self::workers) this is to be called in a
+    /// tokio runtime, and the server ends with that.
+    ///
+    /// # Errors
+    /// If it cannot listen, a thread cannot be had, or there is no runtime.
+    pub fn spawn(self) -> io::Result<ServerHandle> {
+        let workers = self.plan.settings.workers;
+        let runtime =
+            if workers.is_none() { Some(Handle::try_current().map_err(io::Error::other)?) } else { None };
+        let (handle, launch) = self.plan.launch()?;
+        match (workers, runtime) {
+            (None, Some(runtime)) => spawn_here(launch, &runtime)?,
+            (workers, _) => spawn_workers(launch, workers.unwrap_or(1))?,
+        }
+        Ok(handle)
+    }
+}
+
+/// Serves until the end. Dropped before, the server shuts down gracefully by itself.
+impl<S: Service> IntoFuture for Server<S> {
     type Output = io::Result<()>;
     type IntoFuture = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        Box::pin(async { run_to_end(self.spawn()?).await })
     }
 }
 
-impl<S> std::fmt::Debug for Serve<S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Serve").field("listener", &self.listener).finish_non_exhaustive()
+fn jobs(settings: &Settings) -> usize {
+    settings.blocking_threads.saturating_add(settings.blocking_queue)
+}
+
+/// All of it as tasks of the runtime that is there.
+fn spawn_here<S: Service>(mut launch: Launch<S>, handle: &Handle) -> io::Result<()> {
+    let runtime = TokioRuntime::new(jobs(&launch.settings));
+    let serving = launch.serving(runtime.clone());
+    for socket in std::mem::take(&mut launch.sockets) {
+        spawn_accept(socket, &serving, launch.settings.nodelay, handle)?;
     }
+    let ending = Ending::new(launch.control.clone());
+    handle.spawn(async move { ending.with(launch.oversee(runtime).await) });
+    Ok(())
+}
+
+/// A thread for each worker. The first one is told when to end, and tells the others.
+fn spawn_workers<S: Service>(mut launch: Launch<S>, workers: usize) -> io::Result<()> {
+    let ending = Ending::new(launch.control.clone());
+    let built = launch.split(workers)?.into_iter().map(|sockets| worker(&launch, sockets));
+    let mut built = built.collect::<io::Result<Vec<_>>>()?.into_iter().enumerate();
+    let Some((_, (tokio, runtime))) = built.next() else { return Ok(()) };
+    let stop = Shutdown::new();
+    let others = built
+        .map(|(index, (tokio, _))| {
+            let stop = stop.wait();
+            named(index).spawn(move || run(tokio, stop))
+        })
+        .collect::<io::Result<Vec<_>>>()?;
+    named(0).spawn(move || {
+        let result = run(tokio, launch.oversee(runtime));
+        stop.trigger();
+        join_all(others);
+        ending.with(result);
+    })?;
+    Ok(())
+}
+
+/// The runtime of one worker, with its accept loops.
+fn worker<S: Service>(launch: &Launch<S>, sockets: Vec<ListenSocket>) -> io::Result<(Runtime, TokioRuntime)> {
+    let settings = &launch.settings;
+    let threads = settings.blocking_threads.max(1);
+    let tokio = Builder::new_current_thread().max_blocking_threads(threads).enable_all().build()?;
+    let runtime = {
+        let _context = tokio.enter();
+        TokioRuntime::new(jobs(settings))
+    };
+    let serving = launch.serving(runtime.clone());
+    for socket in sockets {
+        spawn_accept(socket, &serving, settings.nodelay, tokio.handle())?;
+    }
+    Ok((tokio, runtime))
+}
+
+fn named(index: usize) -> thread::Builder {
+    thread::Builder::new().name(format!("sinew-tokio-{index}"))
+}
+
+fn run<T>(tokio: Runtime, end: impl Future<Output = T>) -> T {
+    let result = tokio.block_on(end);
+    // Not dropped: that would wait for a job that blocks for ever.
+    tokio.shutdown_background();
+    result
+}
+
+fn spawn_accept<S: Service>(
+    socket: ListenSocket,
+    serving: &Arc<Serving<TokioRuntime, S>>,
+    nodelay: bool,
+    handle: &Handle,
+) -> io::Result<()> {
+    let _context = handle.enter();
+    match Listener::new(socket, nodelay)? {
+        Listener::Tcp(tcp) => handle.spawn(accept(tcp, serving.clone(), serve_one)),
+        #[cfg(unix)]
+        Listener::Unix(unix) => handle.spawn(accept(unix, serving.clone(), serve_one)),
+    };
+    Ok(())
+}
+
+fn serve_one<T, S: Service>(stream: T, seat: Seat<TokioRuntime, S>)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(seat.connection(TokioIo(stream)));
 }

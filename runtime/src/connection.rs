@@ -3,22 +3,21 @@
 use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
-use std::sync::Arc;
 
 use sinew_app::{Service, Upgraded};
 
 use crate::http::{End, Http, Turn};
 use crate::scratch::Scratch;
+use crate::serving::Member;
 use crate::transport::Transport;
-use crate::{Guard, Io, Phase, Runtime, Serving, upgraded};
+use crate::{Io, Phase, Runtime, upgraded};
 
 /// Serves one connection. A future that completes when the connection is closed.
 ///
 /// Made by [`Serving::connection`].
 pub struct Connection<I, R: Runtime, S> {
     transport: Transport<I, R>,
-    serving: Arc<Serving<R, S>>,
-    guard: Guard,
+    member: Member<R, S>,
     stage: Stage,
 }
 
@@ -30,13 +29,9 @@ enum Stage {
 }
 
 impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
-    pub(crate) fn new(io: I, serving: Arc<Serving<R, S>>, peer: Option<SocketAddr>, guard: Guard) -> Self {
-        Self {
-            transport: Transport::new(io),
-            guard,
-            stage: Stage::Http(Box::new(Http::new(&serving.config.http1, peer))),
-            serving,
-        }
+    pub(crate) fn new(io: I, member: Member<R, S>, peer: Option<SocketAddr>) -> Self {
+        let http = Http::new(&member.serving.config.http1, peer, member.place.is_refused());
+        Self { transport: Transport::new(io), member, stage: Stage::Http(Box::new(http)) }
     }
 }
 
@@ -44,7 +39,7 @@ impl<I: Io, R: Runtime, S: Service> Future for Connection<I, R, S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { transport, serving, guard, stage } = self.get_mut();
+        let Self { transport, member: Member { serving, guard, .. }, stage } = self.get_mut();
         let phase = guard.poll_phase(cx);
         if phase == Phase::Aborted {
             return Poll::Ready(());
@@ -57,7 +52,10 @@ impl<I: Io, R: Runtime, S: Service> Future for Connection<I, R, S> {
                     let turn = Turn { http, transport, serving, scratch, now, switched: None };
                     match ready!(turn.run(cx, phase)) {
                         End::Closed => return Poll::Ready(()),
-                        End::Switched(protocol) => *stage = Stage::Upgraded(protocol),
+                        End::Switched(protocol) => {
+                            serving.counters.upgrades.add_one();
+                            *stage = Stage::Upgraded(protocol);
+                        }
                     }
                 }
                 turn_upgraded(stage, transport, runtime, cx, scratch, phase)

@@ -13,7 +13,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use sinew_app::{Body, BodyError, Request, Service, Upgraded};
+use sinew_app::{Body, BodyError, Request, Response, Service, StatusCode, Upgraded};
 use sinew_proto::http1::{BodyLength, CloseAction, RequestHead, RequestHeadBuf, Server, server::Kind};
 use sinew_proto::{Config, Instant, RecvError};
 
@@ -33,10 +33,15 @@ const READ_AHEAD: usize = 16 * 1024;
 /// the signal was noticed first.
 const LAST_CALL: Duration = Duration::from_millis(10);
 
+/// How long a connection that is to be refused may take to send its request.
+const REFUSED_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// What lasts from turn to turn.
 pub(crate) struct Http {
     core: Server,
     peer: Option<SocketAddr>,
+    /// There are enough connections: this one's first request is answered with 503.
+    refused: bool,
     exchange: Option<Box<Exchange>>,
     drain: Drain,
 }
@@ -52,8 +57,13 @@ enum Drain {
 }
 
 impl Http {
-    pub(crate) fn new(config: &Config, peer: Option<SocketAddr>) -> Self {
-        Self { core: Server::new(config), peer, exchange: None, drain: Drain::No }
+    pub(crate) fn new(config: &Config, peer: Option<SocketAddr>, refused: bool) -> Self {
+        let mut config = config.clone();
+        if refused {
+            config.idle_timeout = REFUSED_TIMEOUT;
+            config.head_timeout = REFUSED_TIMEOUT;
+        }
+        Self { core: Server::new(&config), peer, refused, exchange: None, drain: Drain::No }
     }
 }
 
@@ -183,7 +193,13 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
             match step.event {
                 Kind::Request => {
                     let head = RequestHead::new(rest, &self.scratch.table);
-                    self.http.exchange = Some(Box::new(self.begin(&head, &input[at..])));
+                    let exchange = if self.http.refused {
+                        self.http.core.shutdown();
+                        Exchange::new(overloaded().into(), None)
+                    } else {
+                        self.begin(&head, &input[at..])
+                    };
+                    self.http.exchange = Some(Box::new(exchange));
                 }
                 Kind::Data { at, len } => self.deliver(&rest[at..at + len]),
                 // Not merged into the head; the application does not see them yet.
@@ -226,6 +242,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         owned.copy_from(head);
         let request =
             Request::new(owned, body).with_peer(self.http.peer).with_handle(self.serving.handle.clone());
+        self.serving.counters.requests.add_one();
         let service = &self.serving.service;
         let handler = catch_unwind(AssertUnwindSafe(|| service.call(request)));
         let handler = handler.unwrap_or_else(|_| internal_error().into());
@@ -275,6 +292,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         }
         let Scratch { output, dates, .. } = &mut *self.scratch;
         let answered = self.http.core.fail(&error, Some(&dates.now()), output.buffer());
+        self.serving.counters.rejected.add_one();
         if let Some(on_rejected) = &self.serving.config.on_rejected {
             on_rejected(&Rejected { peer: self.http.peer, error, answered });
         }
@@ -339,4 +357,12 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         self.scratch.input = input;
         Poll::Ready(Ok(()))
     }
+}
+
+/// The answer to a request for which there is no room.
+fn overloaded() -> Response {
+    let mut response = Response::new(StatusCode::SERVICE_UNAVAILABLE, "503 Service Unavailable\n");
+    let added = response.headers_mut().append("retry-after", "1");
+    debug_assert!(added.is_ok());
+    response
 }

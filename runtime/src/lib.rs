@@ -6,7 +6,9 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `accept` | what to do when accepting fails |
+//! | `accept` | the accept loop |
+//! | `counters` | what a server has done so far |
+//! | `gate` | how many connections are let in |
 //! | `io` | the traits an adapter implements |
 //! | `serving` | what all connections of a server share |
 //! | `connection` | the driver of a connection, whatever it speaks |
@@ -15,6 +17,7 @@
 //! | `exchange` | one request on its way to its response |
 //! | `jobs` | a bound on blocking work |
 //! | `transport` | a socket with what waits on both sides of it, and its timer |
+//! | `supervise` | from the signal to the end of a server |
 //! | `upgraded` | the driver of what took over after HTTP |
 //! | `scratch` | the buffers of a thread, lent to the connection that is polled |
 //! | `shutdown` | the signal to drain, and the count of those who have to |
@@ -23,20 +26,26 @@
 mod accept;
 mod client;
 mod connection;
+mod counters;
 mod exchange;
+mod gate;
 mod http;
 mod io;
 mod jobs;
 mod scratch;
 mod serving;
 mod shutdown;
+mod supervise;
 mod transport;
 mod upgraded;
 
-pub use accept::{Backoff, concerns_one_connection};
+pub use accept::{Backoff, Listener, accept, concerns_one_connection};
 pub use client::{ClientConnection, connect_websocket};
 pub use connection::Connection;
+pub use counters::Counts;
+pub use gate::{Admission, Gate, Overload};
 pub use io::{Io, Job, Runtime};
 pub use jobs::JobLimit;
-pub use serving::{BodyBuffer, ConnectionConfig, OnRejected, Rejected, Serving};
+pub use serving::{BodyBuffer, ConnectionConfig, OnRejected, Rejected, Seat, Serving};
 pub use shutdown::{Drained, Guard, Phase, Shutdown, Wait};
+pub use supervise::{Signal, supervise};

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use sinew_app::{Handle, Host, Service};
 use sinew_proto::{Config, RecvError};
 
-use crate::{Connection, Io, Job, Runtime, Shutdown};
+use crate::counters::Counters;
+use crate::gate::Place;
+use crate::{Connection, Counts, Gate, Guard, Io, Job, Runtime, Shutdown};
 
 /// How connections behave, next to the application.
 #[derive(Clone, Default)]
@@ -64,20 +66,38 @@ pub struct Serving<R, S> {
     pub(crate) service: S,
     pub(crate) config: ConnectionConfig,
     pub(crate) handle: Handle,
+    pub(crate) gate: Gate,
+    pub(crate) counters: Counters,
     shutdown: Shutdown,
 }
 
 impl<R: Runtime, S: Service> Serving<R, S> {
     /// A service on a runtime.
     pub fn new(runtime: R, service: S, config: ConnectionConfig, shutdown: Shutdown) -> Arc<Self> {
-        let handle = Handle::new(Arc::new(RuntimeHost(runtime.clone(), shutdown.clone())));
-        Arc::new(Self { runtime, service, config, handle, shutdown })
+        Self::behind(Gate::default(), runtime, service, config, shutdown)
     }
 
-    /// The future that serves one connection from its first byte to its close. It counts as live in
-    /// [`shutdown`](Self::shutdown) until it is dropped.
+    /// A service whose connections are counted by a gate that others may share.
+    pub fn behind(
+        gate: Gate,
+        runtime: R,
+        service: S,
+        config: ConnectionConfig,
+        shutdown: Shutdown,
+    ) -> Arc<Self> {
+        let handle = Handle::new(Arc::new(RuntimeHost(runtime.clone(), shutdown.clone())));
+        Arc::new(Self { runtime, service, config, handle, gate, counters: Counters::default(), shutdown })
+    }
+
+    /// The future that serves one connection from its first byte to its close, whatever the gate says. It
+    /// counts as live in [`shutdown`](Self::shutdown) until it is dropped.
     pub fn connection<I: Io>(self: &Arc<Self>, io: I, peer: Option<SocketAddr>) -> Connection<I, R, S> {
-        Connection::new(io, self.clone(), peer, self.shutdown.guard())
+        Seat::new(self.clone(), self.gate.enter_anyway(), peer).connection(io)
+    }
+
+    /// What this has done, without the connections that are open: the [`Gate`] knows them.
+    pub fn counts(&self) -> Counts {
+        self.counters.read()
     }
 
     /// The runtime.
@@ -97,6 +117,44 @@ impl<R, S> fmt::Debug for Serving<R, S> {
             .field("config", &self.config)
             .field("shutdown", &self.shutdown)
             .finish_non_exhaustive()
+    }
+}
+
+/// What a connection that was let in gives back when it is dropped.
+pub(crate) struct Member<R, S> {
+    pub(crate) serving: Arc<Serving<R, S>>,
+    pub(crate) guard: Guard,
+    pub(crate) place: Place,
+}
+
+impl<R, S> Drop for Member<R, S> {
+    fn drop(&mut self) {
+        self.serving.gate.leave(self.place);
+    }
+}
+
+/// The place of a connection that was let in. It counts as live until it, or the connection that it is
+/// made into, is dropped.
+pub struct Seat<R, S> {
+    member: Member<R, S>,
+    peer: Option<SocketAddr>,
+}
+
+impl<R: Runtime, S: Service> Seat<R, S> {
+    pub(crate) fn new(serving: Arc<Serving<R, S>>, place: Place, peer: Option<SocketAddr>) -> Self {
+        let guard = serving.shutdown.guard();
+        Self { member: Member { serving, guard, place }, peer }
+    }
+
+    /// The future that serves the connection from its first byte to its close.
+    pub fn connection<I: Io>(self, io: I) -> Connection<I, R, S> {
+        Connection::new(io, self.member, self.peer)
+    }
+}
+
+impl<R, S> fmt::Debug for Seat<R, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seat").field("peer", &self.peer).finish_non_exhaustive()
     }
 }
 

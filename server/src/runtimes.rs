@@ -68,7 +68,7 @@ fn on_smol(listener: TcpListener, app: App, threads: usize, shutdown: &Shutdown)
 fn on_std(listener: TcpListener, app: App, threads: usize, shutdown: &Shutdown) -> io::Result<()> {
     let config = app.connection_config();
     sinew_std::serve(listener, app)
-        .threads(threads)
+        .workers(threads)
         .config(config)
         .with_graceful_shutdown(shutdown.wait())
         .run()

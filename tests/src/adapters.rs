@@ -116,7 +116,7 @@ impl Adapter for Tokio {
                 listener.set_nonblocking(true)?;
                 sinew_tokio::serve(tokio::net::TcpListener::from_std(listener)?, app)
                     .config(config)
-                    .drain_timeout(drain_timeout)
+                    .drain(drain_timeout)
                     .with_graceful_shutdown(signal.wait())
                     .await
             });
@@ -147,7 +147,7 @@ impl Adapter for Smol {
                 let serve = sinew_smol::serve(listener, app)
                     .executor(executor.clone())
                     .config(config)
-                    .drain_timeout(drain_timeout)
+                    .drain(drain_timeout)
                     .with_graceful_shutdown(signal.wait());
                 smol::block_on(executor.run(serve.into_future()))
             })
@@ -165,9 +165,9 @@ impl Adapter for Std {
     fn start_with(app: impl Service, config: ConnectionConfig, drain_timeout: Duration) -> Running {
         Running::new(Self::NAME, move |listener, signal| {
             sinew_std::serve(listener, app)
-                .threads(THREADS)
+                .workers(THREADS)
                 .config(config)
-                .drain_timeout(drain_timeout)
+                .drain(drain_timeout)
                 .with_graceful_shutdown(signal.wait())
                 .run()
         })

@@ -1,0 +1,93 @@
+//! Listening sockets on `async-io`, as the accept loop wants them.
+
+use std::io;
+use std::net::SocketAddr;
+#[cfg(unix)]
+use std::os::unix::net::UnixListener;
+use std::task::{Context, Poll, ready};
+
+use sinew_system::{ListenSocket, SocketFile, accept_now};
+use smol::Async;
+use smol::net::TcpStream;
+#[cfg(unix)]
+use smol::net::unix::UnixStream;
+
+/// A socket that was taken over from the standard library.
+pub(crate) enum Listener {
+    Tcp(Tcp),
+    #[cfg(unix)]
+    Unix(Unix),
+}
+
+impl Listener {
+    pub(crate) fn new(socket: ListenSocket, nodelay: bool) -> io::Result<Self> {
+        let (listener, file) = socket.into_parts();
+        Ok(match listener {
+            sinew_system::Listener::Tcp(listener) => {
+                Self::Tcp(Tcp { listener: Async::new_nonblocking(listener)?, nodelay })
+            }
+            #[cfg(unix)]
+            sinew_system::Listener::Unix(listener) => {
+                Self::Unix(Unix { _file: file, listener: Async::new_nonblocking(listener)? })
+            }
+        })
+    }
+}
+
+pub(crate) struct Tcp {
+    listener: Async<std::net::TcpListener>,
+    nodelay: bool,
+}
+
+impl sinew_runtime::Listener for Tcp {
+    type Socket = TcpStream;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, Option<SocketAddr>)>> {
+        loop {
+            match self.accept_now() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.listener.poll_readable(cx))?;
+                }
+                other => return Poll::Ready(other),
+            }
+        }
+    }
+
+    fn accept_now(&mut self) -> io::Result<(TcpStream, Option<SocketAddr>)> {
+        let (stream, peer) = accept_now(&self.listener)?;
+        if self.nodelay {
+            // It fails for a connection that is gone already.
+            let _ = stream.set_tcp_nodelay(true);
+        }
+        Ok((Async::new_nonblocking(std::net::TcpStream::from(stream))?.into(), peer))
+    }
+}
+
+#[cfg(unix)]
+pub(crate) struct Unix {
+    // Removed before the socket is closed.
+    _file: SocketFile,
+    listener: Async<UnixListener>,
+}
+
+#[cfg(unix)]
+impl sinew_runtime::Listener for Unix {
+    type Socket = UnixStream;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, Option<SocketAddr>)>> {
+        loop {
+            match self.accept_now() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.listener.poll_readable(cx))?;
+                }
+                other => return Poll::Ready(other),
+            }
+        }
+    }
+
+    fn accept_now(&mut self) -> io::Result<(UnixStream, Option<SocketAddr>)> {
+        let (stream, _) = accept_now(&self.listener)?;
+        let stream = std::os::unix::net::UnixStream::from(stream);
+        Ok((UnixStream::from(Async::new_nonblocking(stream)?), None))
+    }
+}
