@@ -161,7 +161,7 @@ impl<T: Stream> Drop for Socket<T> {
 pub(crate) struct Listener<L: Accept> {
     // Removed before the socket is closed.
     _file: SocketFile,
-    listener: L,
+    socket: L,
     registration: Registration,
 }
 
@@ -190,9 +190,9 @@ impl Accept for mio::net::UnixListener {
 }
 
 impl<L: Accept> Listener<L> {
-    pub(crate) fn new(mut listener: L, file: SocketFile, home: &LoopHandle) -> io::Result<Self> {
-        let registration = Registration::new(home, &mut listener, Interest::READABLE)?;
-        Ok(Self { _file: file, listener, registration })
+    pub(crate) fn new(mut socket: L, file: SocketFile, home: &LoopHandle) -> io::Result<Self> {
+        let registration = Registration::new(home, &mut socket, Interest::READABLE)?;
+        Ok(Self { _file: file, socket, registration })
     }
 }
 
@@ -203,7 +203,7 @@ impl<L: Accept> sinew_runtime::Listener for Listener<L> {
         let source = &self.registration.source;
         loop {
             ready!(source.poll_take(Direction::Read, cx));
-            match self.listener.accept() {
+            match self.socket.accept() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 // Also after an error: what could not be accepted is still there, and no edge will
                 // tell of it again.
@@ -216,12 +216,12 @@ impl<L: Accept> sinew_runtime::Listener for Listener<L> {
     }
 
     fn accept_now(&mut self) -> io::Result<(L::Stream, Option<SocketAddr>)> {
-        self.listener.accept()
+        self.socket.accept()
     }
 }
 
 impl<L: Accept> Drop for Listener<L> {
     fn drop(&mut self) {
-        self.registration.end(&mut self.listener);
+        self.registration.end(&mut self.socket);
     }
 }

@@ -84,28 +84,18 @@ impl<R: Runtime, S: Service, T> Doorman<R, S, T> {
         listener: &mut L,
         cx: &mut Context<'_>,
     ) -> Poll<Option<(T, Seat<R, S>)>> {
-        let counters = &self.serving.counters;
         ready!(self.serving.gate.poll_room(cx));
-        let (socket, peer) = match self.held.take() {
-            Some(held) => held,
-            None => {
-                if let Some(sleep) = &mut self.pause {
-                    ready!(sleep.as_mut().poll(cx));
-                    self.pause = None;
-                }
-                match ready!(listener.poll_accept(cx)) {
-                    Ok(accepted) => {
-                        self.backoff.reset();
-                        counters.accepted.add_one();
-                        accepted
-                    }
-                    Err(error) if concerns_one_connection(&error) => return Poll::Ready(None),
-                    // Out of descriptors or memory: connections that end will give some back.
-                    Err(_) => {
-                        counters.accept_errors.add_one();
-                        self.pause = Some(self.serving.runtime.sleep(self.backoff.pause()));
-                        return Poll::Ready(None);
-                    }
+        let (socket, peer) = if let Some(held) = self.held.take() {
+            held
+        } else {
+            match ready!(self.poll_accept(listener, cx)) {
+                Ok(accepted) => accepted,
+                Err(error) if concerns_one_connection(&error) => return Poll::Ready(None),
+                // Out of descriptors or memory: connections that end will give some back.
+                Err(_) => {
+                    self.serving.counters.accept_errors.add_one();
+                    self.pause = Some(self.serving.runtime.sleep(self.backoff.pause()));
+                    return Poll::Ready(None);
                 }
             }
         };
@@ -116,6 +106,23 @@ impl<R: Runtime, S: Service, T> Doorman<R, S, T> {
             }
             entry => Poll::Ready(self.seat(entry, peer).map(|seat| (socket, seat))),
         }
+    }
+
+    fn poll_accept<L: Listener<Socket = T>>(
+        &mut self,
+        listener: &mut L,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(T, Option<SocketAddr>)>> {
+        if let Some(sleep) = &mut self.pause {
+            ready!(sleep.as_mut().poll(cx));
+            self.pause = None;
+        }
+        let accepted = ready!(listener.poll_accept(cx));
+        if accepted.is_ok() {
+            self.backoff.reset();
+            self.serving.counters.accepted.add_one();
+        }
+        Poll::Ready(accepted)
     }
 
     /// One that waited when the signal came is served if there is a place, and refused if there is none.

@@ -222,8 +222,8 @@ fn take_one(count: &AtomicUsize, limit: usize) -> bool {
 mod tests {
     use super::*;
 
-    fn peer(text: &str) -> Option<SocketAddr> {
-        Some(text.parse().unwrap())
+    fn enter(gate: &Gate, peer: &str) -> Entry {
+        gate.enter(Some(peer.parse().unwrap()))
     }
 
     fn place(entry: Entry) -> Place {
@@ -238,9 +238,9 @@ mod tests {
         let gate = Gate::new(Admission { max_connections: 1, ..Admission::default() });
         let cx = Context::from_waker(Waker::noop());
         assert!(gate.poll_room(&cx).is_ready());
-        let first = place(gate.enter(peer("192.0.2.1:1")));
+        let first = place(enter(&gate, "192.0.2.1:1"));
         assert!(gate.poll_room(&cx).is_pending());
-        assert_eq!(gate.enter(peer("192.0.2.2:1")), Entry::Full);
+        assert_eq!(enter(&gate, "192.0.2.2:1"), Entry::Full);
         assert_eq!(gate.open(), 1);
         gate.leave(first);
         assert!(gate.poll_room(&cx).is_ready());
@@ -265,20 +265,20 @@ mod tests {
     #[test]
     fn addresses_are_counted_by_client() {
         let gate = Gate::new(Admission { max_per_address: 2, ..Admission::default() });
-        let first = place(gate.enter(peer("192.0.2.1:1")));
-        let second = place(gate.enter(peer("[::ffff:192.0.2.1]:2")));
-        assert!(place(gate.enter(peer("192.0.2.1:3"))).is_refused());
-        assert!(!place(gate.enter(peer("192.0.2.2:1"))).is_refused());
+        let first = place(enter(&gate, "192.0.2.1:1"));
+        let second = place(enter(&gate, "[::ffff:192.0.2.1]:2"));
+        assert!(place(enter(&gate, "192.0.2.1:3")).is_refused());
+        assert!(!place(enter(&gate, "192.0.2.2:1")).is_refused());
         for host in ["[2001:db8::1]:1", "[2001:db8::ffff]:1"] {
-            assert!(!place(gate.enter(peer(host))).is_refused());
+            assert!(!place(enter(&gate, host)).is_refused());
         }
-        assert!(place(gate.enter(peer("[2001:db8::2]:1"))).is_refused());
-        assert!(!place(gate.enter(peer("[2001:db8:0:1::1]:1"))).is_refused());
+        assert!(place(enter(&gate, "[2001:db8::2]:1")).is_refused());
+        assert!(!place(enter(&gate, "[2001:db8:0:1::1]:1")).is_refused());
         assert!(!place(gate.enter(None)).is_refused(), "a Unix socket has no address");
         assert_eq!(gate.open(), 7);
         gate.leave(first);
         gate.leave(second);
         assert!(!gate.state().addresses.contains_key(&Address::new("192.0.2.1".parse().unwrap())));
-        assert!(!place(gate.enter(peer("192.0.2.1:4"))).is_refused());
+        assert!(!place(enter(&gate, "192.0.2.1:4")).is_refused());
     }
 }
