@@ -4,12 +4,9 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use sinew_system::{ListenOptions, ListenSocket};
 
 use crate::log::printable;
-
-/// Connections that may wait to be accepted. The system may allow fewer.
-const BACKLOG: i32 = 1024;
 
 /// Listens on the first address of `host` that can be had. The error is a sentence.
 pub(crate) fn bind(host: &str, port: u16) -> Result<TcpListener, String> {
@@ -35,15 +32,8 @@ pub(crate) fn bind(host: &str, port: u16) -> Result<TcpListener, String> {
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // A restart must not wait for old connections to time out. On Windows the same option would let
-    // two servers share a port.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
+    let (listener, _) = ListenSocket::tcp(address, &ListenOptions::default())?.into_parts();
+    listener.into_tcp().map_err(|_| io::ErrorKind::Unsupported.into())
 }
 
 /// The URL to open on this machine.
@@ -51,7 +41,7 @@ pub(crate) fn url(bound: SocketAddr) -> String {
     let ip = match bound.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        // A name: whether the IPv6 one answers to IPv4 as well is the system's choice.
+        // A name: not every system answers to IPv4 there.
         IpAddr::V6(_) => return format!("http://localhost:{}/", bound.port()),
     };
     format!("http://{}/", SocketAddr::new(ip, bound.port()))

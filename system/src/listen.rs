@@ -201,6 +201,18 @@ impl ListenSocket {
 }
 
 impl Listener {
+    /// The TCP socket, or what it is instead.
+    ///
+    /// # Errors
+    /// The socket, if it is a Unix socket.
+    pub fn into_tcp(self) -> Result<std::net::TcpListener, Self> {
+        match self {
+            Self::Tcp(listener) => Ok(listener),
+            #[cfg(unix)]
+            other @ Self::Unix(_) => Err(other),
+        }
+    }
+
     /// Where it listens.
     ///
     /// # Errors
