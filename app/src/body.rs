@@ -1,8 +1,10 @@
 //! Bodies: of requests as they arrive, of responses as they are made. Both stream, both push back.
 
 use std::fmt;
+use std::fs::File;
 use std::future::poll_fn;
 use std::io;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,10 +13,10 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use sinew_proto::RecvError;
 
-use crate::Handle;
 use crate::blocking::block_on;
 use crate::pipe::{self, pipe};
 use crate::sse::EventBody;
+use crate::{FileBody, Handle};
 
 /// A sequence of bytes that may not be there yet.
 ///
@@ -40,6 +42,7 @@ enum Inner {
         remaining: Option<u64>,
     },
     Events(Box<EventBody>),
+    File(Box<FileBody>),
 }
 
 type BoxStream = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
@@ -159,18 +162,65 @@ impl Body {
         (Incoming(sender), Self(Inner::Pipe { receiver, remaining: len }))
     }
 
+    /// A part of a file, in bytes from its beginning. It goes out with a `Content-Length`.
+    ///
+    /// Nothing is read here. Over a socket that takes files from the kernel (TCP and Unix sockets on
+    /// Linux) the bytes never enter this process; elsewhere, and for whoever reads the body as one of
+    /// chunks, they are read in pieces of 128 KiB where that may block. The memory a body takes does
+    /// not depend on the length of the file.
+    ///
+    /// The range is a promise. A file that is shorter by the time it is sent breaks the connection
+    /// off, so that the client cannot take the part for the whole; of one that has grown, the range is
+    /// sent. So ask the open file for its length, not the path: another file may stand there by then.
+    ///
+    /// Several bodies may share one `Arc<File>`. Reading before the driver has the body (in a
+    /// middleware) blocks the thread unless the body was [told](Self::attach) of a runtime.
+    ///
+    /// ```
+    /// use std::fs::File;
+    /// use sinew_app::{Body, Router, StatusCode, blocking};
+    ///
+    /// // Opening a file may block.
+    /// fn download() -> Result<Body, StatusCode> {
+    ///     let file = File::open("report.pdf").map_err(|_| StatusCode::NOT_FOUND)?;
+    ///     let len = file.metadata().map_err(|_| StatusCode::NOT_FOUND)?.len();
+    ///     Ok(Body::from_file(file, 0..len))
+    /// }
+    ///
+    /// let app: Router = Router::new().route("/report", blocking::get(download));
+    /// ```
+    pub fn from_file(file: impl Into<Arc<File>>, range: Range<u64>) -> Self {
+        FileBody::new(file, range).into()
+    }
+
+    pub(crate) fn of_file(file: FileBody) -> Self {
+        if file.remaining() == 0 { Self::empty() } else { Self(Inner::File(Box::new(file))) }
+    }
+
+    /// For drivers: the file that is left to send, if the rest of the body is one and no read of it is
+    /// under way. Who sends from it says how much by [`FileBody::sent`].
+    pub fn as_file(&mut self) -> Option<&mut FileBody> {
+        match &mut self.0 {
+            Inner::File(file) if file.is_at_rest() => Some(file),
+            _ => None,
+        }
+    }
+
     /// The body of a response of Server-Sent Events.
     pub(crate) fn from_events(events: EventBody) -> Self {
         Self(Inner::Events(Box::new(events)))
     }
 
     /// Tells a body which runtime sends it. A driver calls it once, before it asks the body of a
-    /// response for its first piece; a body that was not told is without time. Only
-    /// [`Sse`](crate::Sse) makes use of it so far: for its keep-alive, and to end when the server
-    /// drains. A middleware that makes a body from another one calls it on that one.
+    /// response for its first piece; a body that was not told is without time and threads.
+    /// [`Sse`](crate::Sse) uses it for its keep-alive, and to end when the server drains; a
+    /// [file](Self::from_file) to be read where that may block. A middleware that makes a body from
+    /// another one calls it on that one.
     pub fn attach(&mut self, handle: &Handle) {
-        if let Inner::Events(events) = &mut self.0 {
-            events.attach(handle);
+        match &mut self.0 {
+            Inner::Events(events) => events.attach(handle),
+            Inner::File(file) => file.attach(handle),
+            _ => {}
         }
     }
 
@@ -181,6 +231,7 @@ impl Body {
             Inner::Full(bytes) => Some(bytes.len() as u64),
             Inner::Pipe { remaining, .. } | Inner::Stream { remaining, .. } => *remaining,
             Inner::Events(_) => None,
+            Inner::File(file) => Some(file.remaining()),
         }
     }
 
@@ -211,6 +262,7 @@ impl Body {
             }
             Inner::Pipe { receiver, remaining } => (receiver.poll_next(cx), remaining),
             Inner::Events(events) => (events.poll_chunk(cx), &mut unknown),
+            Inner::File(file) => (file.poll_chunk(cx), &mut unknown),
             Inner::Stream { stream, remaining } => {
                 let item = loop {
                     let item = stream.as_mut().poll_next(cx);

@@ -6,6 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+/// Between two attempts to get a thread, and how many there are: see [`Handle::run_patiently`].
+const PAUSE: Duration = Duration::from_millis(50);
+const ATTEMPTS: u32 = 600;
+
 /// What an adapter offers to handlers. The driver puts one into every request.
 pub trait Host: Send + Sync + 'static {
     /// Runs `job` where it may block, or gives it back when the pool and its queue are full.
@@ -121,6 +125,25 @@ impl Handle {
         let completer = Completer(slot.clone());
         host.offload(Box::new(move || completer.complete(f()))).map_err(|_| RunError::Busy)?;
         Output(slot).await
+    }
+
+    /// The same for work in the middle of a response, which has no better answer than to wait: it asks
+    /// again every 50 ms while no thread is to be had, for 30 s at most.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), `Busy` only after that time.
+    pub async fn run_patiently<T, F>(&self, f: F) -> Result<T, RunError>
+    where
+        F: FnOnce() -> T + Clone + Send + 'static,
+        T: Send + 'static,
+    {
+        for _ in 0..ATTEMPTS {
+            match self.run(f.clone()).await {
+                Err(RunError::Busy) => self.sleep(PAUSE).await,
+                result => return result,
+            }
+        }
+        Err(RunError::Busy)
     }
 }
 

@@ -59,6 +59,7 @@ pub mod blocking;
 mod body;
 mod extensions;
 mod extract;
+mod file;
 mod handle;
 mod handler;
 mod into_response;
@@ -84,6 +85,7 @@ pub use extract::{
     MissingExtension, MissingPeer, Path, PathRejection, Peer, Query, QueryRejection, State, StringRejection,
     TakesBody,
 };
+pub use file::FileBody;
 pub use handle::{Handle, Host, RunError};
 pub use handler::Handler;
 pub use into_response::{Html, IntoResponse, Redirect};
