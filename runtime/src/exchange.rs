@@ -12,6 +12,9 @@ use sinew_app::{Body, Handle, Incoming, Response, ResponseFuture, StatusCode, Up
 use sinew_proto::http1::{BodyMode, BodyPlan, ResponseHead, Server};
 use sinew_proto::{HttpDate, SendQueue};
 
+use crate::Io;
+use crate::sending::{Given, Sending};
+
 /// While this much output waits, no more of a response body is asked for, and no further request is
 /// looked at.
 pub(crate) const HIGH_WATER: usize = 256 * 1024;
@@ -20,6 +23,7 @@ pub(crate) struct Exchange {
     answer: Answer,
     /// Where the rest of the request body goes, while somebody may read it.
     pub(crate) incoming: Option<Incoming>,
+    sending: Sending,
 }
 
 enum Answer {
@@ -42,7 +46,7 @@ pub(crate) enum Progress {
 
 impl Exchange {
     pub(crate) fn new(handler: ResponseFuture, incoming: Option<Incoming>) -> Self {
-        Self { answer: Answer::Handling(handler), incoming }
+        Self { answer: Answer::Handling(handler), incoming, sending: Sending::default() }
     }
 
     /// Goes as far as possible. A panic of the handler is a 500, one of a body breaks off.
@@ -82,7 +86,36 @@ impl Exchange {
         let Answer::Sending(body) = &mut self.answer else {
             return Progress::Waiting;
         };
-        send(body, cx, core, output)
+        send(body, &self.sending, cx, core, output)
+    }
+
+    /// Gives the socket a piece of the body, if that is a file. To be called when nothing else waits
+    /// to be written. `None`: there is no file to give, or none that the socket takes.
+    pub(crate) fn poll_file<I: Io>(
+        &mut self,
+        cx: &mut Context<'_>,
+        io: &mut I,
+        core: &mut Server,
+        handle: &Handle,
+    ) -> Option<(Given, Progress)> {
+        let Answer::Sending(body) = &mut self.answer else {
+            return None;
+        };
+        let file = body.as_file().filter(|_| self.sending.may_be_given())?;
+        let given = self.sending.poll(cx, io, file, handle);
+        let progress = match given {
+            Given::Some(n) => {
+                let last = file.remaining() == 0;
+                match core.frame_data(n, last) {
+                    Ok(_) if last => Progress::Complete,
+                    Ok(_) => Progress::Waiting,
+                    Err(_) => Progress::Broken,
+                }
+            }
+            Given::Full | Given::Loading | Given::Refused => Progress::Waiting,
+            Given::Short | Given::Gone => Progress::Broken,
+        };
+        Some((given, progress))
     }
 }
 
@@ -126,9 +159,19 @@ fn begin(
     }
 }
 
-/// Moves pieces of the body to the output until one side has to wait.
-fn send(body: &mut Body, cx: &mut Context<'_>, core: &mut Server, output: &mut SendQueue<Bytes>) -> Progress {
+/// Moves pieces of the body to the output until one side has to wait. A file that the socket may take
+/// stays where it is.
+fn send(
+    body: &mut Body,
+    sending: &Sending,
+    cx: &mut Context<'_>,
+    core: &mut Server,
+    output: &mut SendQueue<Bytes>,
+) -> Progress {
     while output.len() < HIGH_WATER {
+        if sending.may_be_given() && body.as_file().is_some() {
+            return Progress::Waiting;
+        }
         let polled = catch_unwind(AssertUnwindSafe(|| body.poll_chunk(cx)));
         match polled {
             Ok(Poll::Pending) => return Progress::Waiting,

@@ -19,6 +19,7 @@ use sinew_proto::{Config, Instant, RecvError};
 
 use crate::exchange::{Exchange, HIGH_WATER, Progress, internal_error};
 use crate::scratch::Scratch;
+use crate::sending::Given;
 use crate::transport::Transport;
 use crate::{Io, Phase, Rejected, Runtime, Serving};
 
@@ -102,10 +103,10 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
             }
 
             let was_high = self.scratch.output.len() >= HIGH_WATER;
-            if self.flush(cx).is_err() {
+            let Ok(more) = self.flush(cx) else {
                 return Poll::Ready(End::Closed);
-            }
-            if was_high && self.scratch.output.len() < HIGH_WATER {
+            };
+            if more || (was_high && self.scratch.output.len() < HIGH_WATER) {
                 continue;
             }
             if self
@@ -268,7 +269,13 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         };
         let handle = &self.serving.handle;
         let Scratch { output, dates, .. } = &mut *self.scratch;
-        match exchange.poll(cx, &mut self.http.core, output, || dates.now(), handle) {
+        let progress = exchange.poll(cx, &mut self.http.core, output, || dates.now(), handle);
+        self.follow(progress)
+    }
+
+    /// Does what follows from how the exchange stands. Returns whether it is over.
+    fn follow(&mut self, progress: Progress) -> bool {
+        match progress {
             Progress::Waiting => return false,
             Progress::Complete => {}
             Progress::Broken => self.http.core.abort(),
@@ -298,11 +305,31 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         }
     }
 
-    /// Writes what waits.
-    fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        let progress = self.transport.flush(cx, &mut self.scratch.output)?;
-        self.http.core.written(progress, !self.scratch.output.is_empty(), self.now);
-        Ok(())
+    /// Writes what waits, and then a piece of the body that is a file. Returns whether there may be
+    /// more to write at once.
+    fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let mut progress = self.transport.flush(cx, &mut self.scratch.output)?;
+        let mut pending = !self.scratch.output.is_empty();
+        let given = if pending { None } else { self.give_file(cx) };
+        match given {
+            Some(Given::Some(_)) => {
+                progress = true;
+                pending = self.http.exchange.is_some();
+            }
+            Some(Given::Full) => pending = true,
+            // It is not the peer that is waited for.
+            Some(Given::Loading | Given::Refused | Given::Short | Given::Gone) | None => {}
+        }
+        self.http.core.written(progress, pending, self.now);
+        Ok(matches!(given, Some(Given::Some(_) | Given::Refused)))
+    }
+
+    fn give_file(&mut self, cx: &mut Context<'_>) -> Option<Given> {
+        let exchange = self.http.exchange.as_mut()?;
+        let io = self.transport.io()?;
+        let (given, progress) = exchange.poll_file(cx, io, &mut self.http.core, &self.serving.handle)?;
+        self.follow(progress);
+        Some(given)
     }
 
     /// Whether to read: the core wants input and somebody takes it; or a response is awaited, and

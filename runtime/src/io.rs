@@ -3,6 +3,7 @@
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
+use std::fs::File;
 use std::io::{self, IoSlice};
 
 use sinew_proto::Instant;
@@ -20,6 +21,24 @@ pub trait Io: Unpin + Send + 'static {
 
     /// Ends the sending side: the peer reads an end of stream after the last byte. Reading goes on.
     fn poll_shutdown_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Sends up to `len` bytes of `file`, from `offset` on, without reading them into this process,
+    /// and returns how many; zero means that the file ends there. `len` is never zero. The place in
+    /// the file that its other users see stays where it is.
+    ///
+    /// The default cannot: it returns an error of the kind `Unsupported`. So may any call, after which
+    /// this file is read and written. A stream that changes the bytes, as encryption does, leaves it
+    /// at that. See [`sendfile`](crate::sendfile) for Linux.
+    fn poll_sendfile(
+        &mut self,
+        cx: &mut Context<'_>,
+        file: &File,
+        offset: u64,
+        len: usize,
+    ) -> Poll<io::Result<usize>> {
+        let _ = (cx, file, offset, len);
+        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
+    }
 }
 
 /// What a connection needs from the runtime it lives in, next to its socket.

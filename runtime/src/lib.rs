@@ -15,6 +15,8 @@
 //! | `http` | one turn of a connection that speaks HTTP |
 //! | `client` | the driver of a WebSocket that was asked for |
 //! | `exchange` | one request on its way to its response |
+//! | `sending` | a body that is a file, on its way into a socket that takes files |
+//! | `sendfile` | the call for that on Linux |
 //! | `jobs` | a bound on blocking work |
 //! | `transport` | a socket with what waits on both sides of it, and its timer |
 //! | `supervise` | from the signal to the end of a server |
@@ -33,6 +35,9 @@ mod http;
 mod io;
 mod jobs;
 mod scratch;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod sendfile;
+mod sending;
 mod serving;
 mod shutdown;
 mod supervise;
@@ -46,6 +51,8 @@ pub use counters::Counts;
 pub use gate::{Admission, Gate, Overload};
 pub use io::{Io, Job, Runtime};
 pub use jobs::JobLimit;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use sendfile::sendfile;
 pub use serving::{BodyBuffer, ConnectionConfig, OnRejected, Rejected, Seat, Serving};
 pub use shutdown::{Drained, Guard, Phase, Shutdown, Wait};
 pub use supervise::{Signal, supervise};

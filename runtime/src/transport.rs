@@ -105,6 +105,11 @@ impl<I: Io, R: Runtime> Transport<I, R> {
         Ok(progress)
     }
 
+    /// The socket, unless it is gone.
+    pub(crate) fn io(&mut self) -> Option<&mut I> {
+        self.io.as_mut()
+    }
+
     /// Reads into the buffer of the thread, behind a copy of the tail. Returns how much was read: zero
     /// is the end.
     pub(crate) fn read(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Poll<io::Result<usize>> {
