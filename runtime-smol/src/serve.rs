@@ -9,14 +9,14 @@ use std::thread;
 
 use futures_io::{AsyncRead, AsyncWrite};
 use sinew_app::Service;
-use sinew_runtime::{Connection, ConnectionConfig, Seat, Serving, Shutdown, accept};
+use sinew_runtime::{Connection, ConnectionConfig, Io, Seat, Serving, Shutdown, accept};
 use sinew_system::{
     Ending, IntoListenSocket, Launch, ListenSocket, Plan, ServerHandle, Settings, join_all, run_to_end,
 };
 use smol::Executor;
 
 use crate::listener::Listener;
-use crate::{FuturesIo, SmolRuntime};
+use crate::{FuturesIo, SmolRuntime, SmolSocket};
 
 /// A server of `app` that listens on `listener`: of smol or of the standard library. Await it: it ends
 /// after a [graceful shutdown](Server::with_graceful_shutdown), or never.
@@ -198,11 +198,12 @@ fn spawn_accept<S: Service>(
     Ok(())
 }
 
-fn serve_on<T, S: Service>(spawner: Spawner) -> impl FnMut(T, Seat<SmolRuntime, S>)
+fn serve_on<T, I, S: Service>(spawner: Spawner) -> impl FnMut(T, Seat<SmolRuntime, S>)
 where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: Into<SmolSocket<T, I>>,
+    SmolSocket<T, I>: Io,
 {
-    move |stream, seat| spawner.spawn(seat.connection(FuturesIo(stream)))
+    move |stream, seat| spawner.spawn(seat.connection(stream.into()))
 }
 
 /// Blocking jobs of a service that may run or wait at a time: the pool's 500 threads and as many in its queue.
@@ -243,5 +244,10 @@ impl<S: Service> SmolServing<S> {
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         self.0.connection(FuturesIo(socket), peer)
+    }
+
+    /// The same over a socket as the driver wants it: a [`SmolSocket`] sends files from the kernel.
+    pub fn connection_over<I: Io>(&self, io: I, peer: Option<SocketAddr>) -> Connection<I, SmolRuntime, S> {
+        self.0.connection(io, peer)
     }
 }

@@ -1,5 +1,7 @@
 //! Sockets that wait for readiness instead of blocking.
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
@@ -32,7 +34,12 @@ impl<T: sealed::Stream> Stream for T {}
 pub(crate) mod sealed {
     use super::{Read, Write, io};
 
-    pub trait Stream: Read + Write + mio::event::Source + Unpin + Send + 'static {
+    #[cfg(unix)]
+    pub use std::os::fd::AsFd as AsSocket;
+    #[cfg(windows)]
+    pub use std::os::windows::io::AsSocket;
+
+    pub trait Stream: Read + Write + AsSocket + mio::event::Source + Unpin + Send + 'static {
         fn shutdown_write(&self) -> io::Result<()>;
         /// What only one kind of stream has.
         fn set_nodelay(&self);
@@ -146,6 +153,28 @@ impl<T: Stream> Io for Socket<T> {
         match self.stream.shutdown_write() {
             Err(error) if error.kind() != io::ErrorKind::NotConnected => Poll::Ready(Err(error)),
             _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn poll_sendfile(
+        &mut self,
+        cx: &mut Context<'_>,
+        file: &File,
+        offset: u64,
+        len: usize,
+    ) -> Poll<io::Result<usize>> {
+        let source = &self.registration.source;
+        loop {
+            ready!(source.poll_take(Direction::Write, cx));
+            match sinew_runtime::sendfile(&self.stream, file, offset, len) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // A short count may be the file's doing: only `WouldBlock` says that the socket is full.
+                result => {
+                    source.set_ready(Direction::Write);
+                    return Poll::Ready(result);
+                }
+            }
         }
     }
 }

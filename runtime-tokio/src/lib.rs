@@ -18,6 +18,7 @@ mod client;
 mod listener;
 mod runtime;
 mod serve;
+mod socket;
 mod stream;
 
 pub use client::{connect_websocket, connect_websocket_over};
@@ -28,4 +29,5 @@ pub use sinew_proto as proto;
 pub use sinew_proto::Config;
 pub use sinew_runtime::{BodyBuffer, ConnectionConfig, Counts, OnRejected, Overload, Rejected, Shutdown};
 pub use sinew_system::{Address, Limits, ListenOptions, ListenSocket, ServerHandle, Timeouts, signals};
+pub use socket::TokioSocket;
 pub use stream::TokioIo;

@@ -7,15 +7,14 @@ use std::sync::Arc;
 use std::thread;
 
 use sinew_app::Service;
-use sinew_runtime::{Seat, Serving, Shutdown, accept};
+use sinew_runtime::{Io, Seat, Serving, Shutdown, accept};
 use sinew_system::{
     Ending, IntoListenSocket, Launch, ListenSocket, Plan, ServerHandle, Settings, join_all, run_to_end,
 };
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::listener::Listener;
-use crate::{TokioIo, TokioRuntime};
+use crate::{TokioRuntime, TokioSocket};
 
 /// A server of `app` that listens on `listener`: of tokio or of the standard library. Await it, inside a
 /// tokio runtime: it ends after a [graceful shutdown](Server::with_graceful_shutdown), or never.
@@ -205,7 +204,7 @@ fn spawn_accept<S: Service>(
 
 fn serve_one<T, S: Service>(stream: T, seat: Seat<TokioRuntime, S>)
 where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    TokioSocket<T>: From<T> + Io,
 {
-    tokio::spawn(seat.connection(TokioIo(stream)));
+    tokio::spawn(seat.connection(TokioSocket::from(stream)));
 }
