@@ -1,126 +1,45 @@
-//! A file as a body: one piece in memory, whatever its size.
+//! The bytes of a file as a body.
 //!
-//! Each piece is a job of its own on the pool for blocking work, so a slow client holds a
-//! connection but never a thread.
+//! A small file is read at once and leaves in one packet with its head. A large one is not read here:
+//! the kernel copies it to the socket where it can, else it comes in pieces, each a job of its own on
+//! the pool for blocking work. So a slow client holds a connection but never a thread, and memory does
+//! not depend on the length of the file.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use futures_core::Stream;
-use sinew_app::{Body, Handle, RunError};
+use sinew_app::{Body, FileBody};
 
 use crate::log::Log;
 
-/// Bytes of a piece. While the driver sends one, the next is read.
-const PIECE: u64 = 128 * 1024;
+/// Bytes up to which a file is small: more are cheaper to send than to read.
+const SMALL: u64 = 32 * 1024;
 
-/// When the pool is full in the middle of a file: how long to wait before asking again, and how
-/// often. Without an answer for 30 s the connection is broken off.
-const PAUSE: Duration = Duration::from_millis(50);
-const ATTEMPTS: u32 = 600;
-
-/// The body of `range` of a file. Reads the first piece, so that a small file is one job in all.
-/// `name` is for the log.
-pub(crate) fn body(
-    file: File,
-    range: &Range<u64>,
-    handle: &Handle,
-    log: &Log,
-    name: &str,
-) -> io::Result<Body> {
+/// The body of `range` of a file. `name` is for the log. Blocks.
+pub(crate) fn body(file: File, range: &Range<u64>, log: &Log, name: &str) -> io::Result<Body> {
     let len = range.end - range.start;
+    if len <= SMALL {
+        let content = read(&file, range)?;
+        if content.len() as u64 == len {
+            return Ok(content.into());
+        }
+        // It has shrunk: what was announced cannot be sent, and the client is to see that.
+    }
+    let (log, name) = (log.clone(), name.to_owned());
+    let body = FileBody::new(file, range.clone());
+    Ok(body.on_error(move |error| log.problem(&format!("{name} was broken off: {error}"))).into())
+}
+
+/// The range, or what is there of it.
+fn read(mut file: &File, range: &Range<u64>) -> io::Result<Vec<u8>> {
     if range.start > 0 {
-        (&file).seek(SeekFrom::Start(range.start))?;
+        file.seek(SeekFrom::Start(range.start))?;
     }
-    let first = read_piece(&file, len)?;
-    if first.len() as u64 == len {
-        return Ok(first.into());
-    }
-    let pieces = Pieces {
-        remaining: len,
-        first: Some(first),
-        reading: None,
-        file: Arc::new(file),
-        handle: handle.clone(),
-        log: log.clone(),
-        name: name.to_owned(),
-    };
-    Ok(Body::from_sized_stream(len, pieces))
-}
-
-fn read_piece(file: &File, remaining: u64) -> io::Result<Vec<u8>> {
-    let want = remaining.min(PIECE);
-    let mut piece = Vec::with_capacity(usize::try_from(want).unwrap_or(0));
-    file.take(want).read_to_end(&mut piece)?;
-    Ok(piece)
-}
-
-struct Pieces {
-    remaining: u64,
-    first: Option<Vec<u8>>,
-    reading: Option<Reading>,
-    file: Arc<File>,
-    handle: Handle,
-    log: Log,
-    name: String,
-}
-
-type Reading = Pin<Box<dyn Future<Output = io::Result<Vec<u8>>> + Send>>;
-
-impl Pieces {
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Ok(first));
-        }
-        let reading = self.reading.get_or_insert_with(|| {
-            Box::pin(read_on_pool(self.handle.clone(), self.file.clone(), self.remaining))
-        });
-        let piece = ready!(reading.as_mut().poll(cx));
-        self.reading = None;
-        Poll::Ready(piece)
-    }
-}
-
-impl Stream for Pieces {
-    type Item = io::Result<Vec<u8>>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.remaining == 0 {
-            return Poll::Ready(None);
-        }
-        let piece = match ready!(self.poll_piece(cx)) {
-            // The length is promised already: nothing but breaking off tells the client.
-            Ok(piece) if piece.is_empty() => {
-                Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file shrank"))
-            }
-            other => other,
-        };
-        match &piece {
-            Ok(piece) => self.remaining = self.remaining.saturating_sub(piece.len() as u64),
-            Err(error) => {
-                self.remaining = 0;
-                self.log.problem(&format!("{} was broken off: {error}", self.name));
-            }
-        }
-        Poll::Ready(Some(piece))
-    }
-}
-
-async fn read_on_pool(handle: Handle, file: Arc<File>, remaining: u64) -> io::Result<Vec<u8>> {
-    for _ in 0..ATTEMPTS {
-        let file = file.clone();
-        match handle.run(move || read_piece(&file, remaining)).await {
-            Ok(piece) => return piece,
-            Err(RunError::Busy) => handle.sleep(PAUSE).await,
-            Err(error) => return Err(io::Error::other(error)),
-        }
-    }
-    Err(io::Error::other(RunError::Busy))
+    let len = range.end - range.start;
+    let mut content = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
+    file.take(len).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 #[cfg(test)]
@@ -134,14 +53,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_comes_in_pieces_and_whole() {
+    fn any_range_of_a_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         let content: Vec<u8> = (0..700_000_u32).map(|i| i.to_le_bytes()[i as usize % 3]).collect();
         fs::write(&path, &content).unwrap();
-        for range in [0..700_000, 0..1, 5..131_077, 131_072..262_144, 699_999..700_000, 3..3] {
-            let file = File::open(&path).unwrap();
-            let body = body(file, &range, &Handle::default(), &Log::off(), "file").unwrap();
+        for range in [0..700_000, 0..1, 5..32_773, 5..32_774, 131_072..262_144, 699_999..700_000, 3..3] {
+            let body = body(File::open(&path).unwrap(), &range, &Log::off(), "file").unwrap();
             assert_eq!(body.exact_len(), Some(range.end - range.start));
             let range = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
             assert!(collect(body).unwrap() == content[range.clone()], "{range:?}");
@@ -152,10 +70,15 @@ mod tests {
     fn a_file_that_shrinks_breaks_off() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
-        fs::write(&path, vec![7; 300_000]).unwrap();
-        let body =
-            body(File::open(&path).unwrap(), &(0..300_000), &Handle::default(), &Log::off(), "file").unwrap();
-        File::options().write(true).open(&path).unwrap().set_len(200_000).unwrap();
-        assert!(collect(body).is_err());
+        for (len, now) in [(300_000, 200_000), (300_000, 0), (100, 99), (100, 0)] {
+            fs::write(&path, vec![7; len]).unwrap();
+            let (file, range) = (File::open(&path).unwrap(), 0..len as u64);
+            let shrink = || File::options().write(true).open(&path).unwrap().set_len(now).unwrap();
+            // A small one has to shrink before it is read, of a large one nothing is read before that.
+            shrink();
+            let body = body(file, &range, &Log::off(), "file").unwrap();
+            assert_eq!(body.exact_len(), Some(len as u64));
+            assert!(collect(body).is_err(), "{len} to {now}");
+        }
     }
 }

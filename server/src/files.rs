@@ -13,7 +13,7 @@ use crate::log::Log;
 use crate::path::{PathError, SitePath};
 use crate::range::{self, Wanted};
 use crate::root::{Root, special};
-use crate::{listing, reply, stream};
+use crate::{content, listing, reply};
 
 /// A directory to serve.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Files {
     }
 
     /// Answers one request. All work with files is one job where it may block; a large file then
-    /// comes piece by piece.
+    /// goes its own way.
     pub(crate) async fn respond(self: Arc<Self>, request: Request) -> Response {
         match request.method() {
             Method::Get | Method::Head => {}
@@ -151,10 +151,10 @@ impl Files {
             }
         };
         let body = if is_get {
-            stream::body(file, &range, request.handle(), &self.log, request.path())?
+            content::body(file, &range, &self.log, request.path())?
         } else {
             // Never asked for a byte: it is here to tell the length.
-            Body::from_sized_stream(len, Nothing)
+            Body::from_file(file, range.clone())
         };
         let response = decorate(reply::typed(status, &content_type(relative), body));
         let response = reply::with(response, "accept-ranges", "bytes");
@@ -164,20 +164,6 @@ impl Files {
         } else {
             response
         })
-    }
-}
-
-/// A stream of no bytes.
-struct Nothing;
-
-impl futures_core::Stream for Nothing {
-    type Item = Result<Vec<u8>, io::Error>;
-
-    fn poll_next(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        std::task::Poll::Ready(None)
     }
 }
 

@@ -21,6 +21,7 @@
 mod app;
 mod args;
 mod conditional;
+mod content;
 mod files;
 mod hosts;
 mod listen;
@@ -32,7 +33,6 @@ mod reply;
 mod root;
 mod runtimes;
 mod signals;
-mod stream;
 mod time;
 
 use std::io::{self, Write as _};
