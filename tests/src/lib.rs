@@ -9,12 +9,14 @@ mod adapters;
 mod connects;
 mod parts;
 pub mod raw;
+mod temporary;
 pub mod websocket;
 pub mod ws_client;
 
 pub use adapters::{Adapter, Running, Smol, Std, Tokio};
 pub use connects::Connects;
 pub use parts::{Count, Flag, Gate, SetOnDrop, eventually, have_program};
+pub use temporary::{TempFile, pattern};
 
 use std::time::Duration;
 

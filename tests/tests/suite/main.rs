@@ -11,6 +11,7 @@ mod deadlines;
 mod events;
 mod expect;
 mod faults;
+mod files;
 mod framing;
 mod hyper;
 mod malformed;
@@ -129,6 +130,22 @@ suite! {
         a_reset_drops_the_handler
         a_reset_ends_the_upload
         garbage_harms_nobody;
+    files:
+        every_size_arrives
+        a_large_one_arrives
+        ranges_arrive
+        head_reads_nothing
+        pipelined_answers_stay_in_order
+        a_half_closed_client_gets_all_of_it
+        what_is_read_here_is_not_sent_again
+        a_reader_that_stops_is_dropped
+        a_reset_closes_the_file
+        one_that_shrinks_breaks_off
+        one_that_cannot_be_read_breaks_off
+        one_that_grows_ends_where_announced
+        a_shutdown_finishes_it
+        many_at_once
+        a_fast_reader_leaves_room_for_others;
     crowds:
         many_connections_one_after_another
         many_slow_handlers_at_once
