@@ -1,4 +1,4 @@
-//! A gigabyte through a handler, in each direction, in a few megabytes of memory.
+//! A gigabyte through a handler, in each direction, and out of a file, in a few megabytes of memory.
 //!
 //! A binary of its own, with one test: the high-water mark is the whole process's, client included.
 #![cfg(target_os = "linux")]
@@ -6,11 +6,12 @@
 use std::fs;
 use std::future;
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::thread;
 
-use sinew_app::{Body, BodyError, Bytes, Router, get, post};
+use sinew_app::{Body, BodyError, Bytes, Handle, Router, get, post};
 use sinew_tests::raw::{self, Client};
-use sinew_tests::{Adapter, Smol, Std, Tokio};
+use sinew_tests::{Adapter, Smol, Std, TempFile, Tokio};
 use smol::stream;
 
 const GIB: u64 = 1 << 30;
@@ -26,7 +27,20 @@ fn a_gigabyte_in_a_few_megabytes() {
 }
 
 fn one<A: Adapter>() {
-    let app = Router::new().route("/echo", post(|body: Body| async { body })).route(
+    let file = TempFile::sparse(GIB);
+    let handle = Arc::new(file.open());
+    let read = handle.clone();
+    let file_routes = Router::new()
+        .route("/file", get(move || async move { Body::from_file(handle.clone(), 0..GIB) }))
+        // A stream hides that it is a file: it is read here.
+        .route("/read", {
+            get(move |handle: Handle| async move {
+                let mut body = Body::from_file(read.clone(), 0..GIB);
+                body.attach(&handle);
+                Body::from_sized_stream(GIB, body)
+            })
+        });
+    let app = file_routes.route("/echo", post(|body: Body| async { body })).route(
         "/stream",
         get(|| async {
             let piece = Bytes::from(vec![b'x'; 64 * 1024]);
@@ -66,6 +80,16 @@ fn one<A: Adapter>() {
     let (total, ends) = drain(&mut client, u64::MAX, b'x');
     assert_eq!((total, ends), (GIB, true), "stream on {}", A::NAME);
     check_peak::<A>("stream");
+
+    for (path, what) in [("/file", "file"), ("/read", "file that is read")] {
+        forget_peak();
+        let mut client = Client::connect(server.addr());
+        client.send(raw::get(path));
+        assert_eq!(client.head().field("content-length"), Some(&*GIB.to_string()));
+        let (total, ends) = drain(&mut client, GIB, 0);
+        assert_eq!((total, ends), (GIB, false), "{what} on {}", A::NAME);
+        check_peak::<A>(what);
+    }
 }
 
 /// Reads up to `limit` bytes, all of them `expected`. Returns how many, and whether it met the end.
