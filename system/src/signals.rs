@@ -39,13 +39,14 @@ fn watch() -> MutexGuard<'static, Watch> {
 /// on.
 ///
 /// `f` may do what other code may. While it runs, other signals wait. If it panics, it is still called the
-/// next time.
+/// next time. It is not called for signals that came before; [`Termination`] knows of them.
 ///
 /// # Errors
 /// What the system says when it is asked to tell of signals.
 pub fn on_termination(f: impl FnMut(u32) + Send + 'static) -> io::Result<()> {
-    install(&mut watch())?;
-    watch().callbacks.push(Box::new(f));
+    let mut watch = watch();
+    install(&mut watch)?;
+    watch.callbacks.push(Box::new(f));
     Ok(())
 }
 
