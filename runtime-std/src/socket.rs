@@ -35,9 +35,9 @@ pub(crate) mod sealed {
     use super::{Read, Write, io};
 
     #[cfg(unix)]
-    pub use std::os::fd::AsFd as AsSocket;
+    use std::os::fd::AsFd as AsSocket;
     #[cfg(windows)]
-    pub use std::os::windows::io::AsSocket;
+    use std::os::windows::io::AsSocket;
 
     pub trait Stream: Read + Write + AsSocket + mio::event::Source + Unpin + Send + 'static {
         fn shutdown_write(&self) -> io::Result<()>;
