@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_file_that_shrinks_breaks_off_and_tells() {
-        let file = Arc::new(file("shrinks", &[7; 300_000]));
+        let file = Arc::new(file("shrinks", &vec![7; 300_000]));
         let told = Arc::new(AtomicBool::new(false));
         let tell = told.clone();
         let body = FileBody::new(file.clone(), 0..300_000).on_error(move |error| {
