@@ -85,8 +85,7 @@ impl Server {
             // What follows a refused CONNECT may be meant for the tunnel, not for us.
             && self.exchange.method != MethodKind::Connect
             && self.close == CloseAction::None
-            // The response ends here, and of the body more is to come than would be thrown away.
-            && !(mode == BodyMode::None && self.exceeds_drain())
+            && !self.gives_up_body(mode == BodyMode::None)
             && !says(b"close");
 
         start_head(head, out);

@@ -32,6 +32,8 @@ pub struct Server {
     /// Bytes of an unwanted body that may be thrown away, at most and still.
     max_drain: u32,
     drain: u32,
+    /// Nobody reads the rest of the body.
+    discards: bool,
     /// How the body of the response is framed, and for `Length` how much of it is missing.
     pub(super) mode: BodyMode,
     pub(super) exchange: Exchange,
@@ -110,6 +112,7 @@ impl Server {
             deadlines: Deadlines::new(config),
             max_drain: config.max_drain_bytes,
             drain: 0,
+            discards: false,
             mode: BodyMode::None,
             exchange: Exchange {
                 version: Version::Http11,
@@ -221,6 +224,7 @@ impl Server {
             expects_continue: head.expect_continue,
         };
         self.drain = self.max_drain;
+        self.discards = false;
         self.deadlines.wait(Waiting::Nothing, now);
         self.receive = self.receive.on(Received::Head);
         self.send = self.send.on(Sent::Begin);
@@ -290,6 +294,21 @@ impl Server {
     /// Whether more of the body is to come than may be thrown away.
     pub(super) fn exceeds_drain(&self) -> bool {
         self.reader.remaining().is_some_and(|left| left > u64::from(self.drain))
+    }
+
+    /// Nobody will read the rest of the body of this request. If more of it is announced than may be
+    /// thrown away, the response will say that the connection closes: to be told before
+    /// [`respond`](Self::respond). `Data` and `End` come as before.
+    ///
+    /// Without it a response whose head leaves before its request is complete may say that the
+    /// connection persists: the body of one may be made from that of the other.
+    pub fn discard_body(&mut self) {
+        self.discards = true;
+    }
+
+    /// Whether nobody reads on, and more is to come than may be thrown away.
+    pub(super) fn gives_up_body(&self, ends_here: bool) -> bool {
+        (ends_here || self.discards) && self.exceeds_drain()
     }
 
     fn give_up_draining(&mut self, input: &[u8]) -> Step<Kind> {
