@@ -57,6 +57,7 @@
 
 pub mod blocking;
 mod body;
+mod disconnect;
 mod extensions;
 mod extract;
 mod file;
@@ -79,6 +80,7 @@ pub mod websocket;
 pub use blocking::blocking;
 pub use body::{Body, BodyError, BodyReader, BodySender, Closed, Incoming};
 pub use bytes::Bytes;
+pub use disconnect::{ClientWatch, Disconnect, Gone, WaitGone};
 pub use extensions::Extensions;
 pub use extract::{
     Extension, Form, FormRejection, FromRef, FromRequest, FromRequestParts, Json, JsonRejection, LeavesBody,

@@ -7,7 +7,7 @@ use sinew_proto::http1::{RequestHead, RequestHeadBuf, Version};
 use sinew_proto::{Fields, RecvError};
 
 use crate::params::Params;
-use crate::{Body, Extensions, Handle, Method};
+use crate::{Body, Disconnect, Extensions, Handle, Method};
 
 /// A request: [`Parts`] and a [`Body`].
 pub struct Request {
@@ -23,6 +23,7 @@ pub struct Parts {
     pub(crate) body_limit: usize,
     peer: Option<SocketAddr>,
     handle: Handle,
+    disconnect: Disconnect,
     extensions: Extensions,
 }
 
@@ -40,6 +41,7 @@ impl Request {
             body_limit: DEFAULT_BODY_LIMIT,
             peer: None,
             handle: Handle::default(),
+            disconnect: Disconnect::default(),
             extensions: Extensions::default(),
         };
         Self { parts: Box::new(parts), body }
@@ -74,6 +76,12 @@ impl Request {
     /// Sets the handle to the runtime.
     pub fn with_handle(mut self, handle: Handle) -> Self {
         self.parts.handle = handle;
+        self
+    }
+
+    /// Sets what tells that the client is gone.
+    pub fn with_disconnect(mut self, disconnect: Disconnect) -> Self {
+        self.parts.disconnect = disconnect;
         self
     }
 
@@ -167,6 +175,11 @@ impl Parts {
     /// The handle to the runtime.
     pub fn handle(&self) -> &Handle {
         &self.handle
+    }
+
+    /// Tells whether the client is still there.
+    pub fn disconnect(&self) -> &Disconnect {
+        &self.disconnect
     }
 
     /// Values by their type, for what a middleware wants to hand on.

@@ -32,7 +32,9 @@ pub use serve::{IntoSocket, Server, SmolServing, serve};
 pub use sinew_app::*;
 pub use sinew_proto as proto;
 pub use sinew_proto::Config;
-pub use sinew_runtime::{BodyBuffer, ConnectionConfig, Counts, OnRejected, Overload, Rejected, Shutdown};
+pub use sinew_runtime::{
+    BodyBuffer, ConnectionConfig, Counts, OnDisconnect, OnRejected, Overload, Rejected, Shutdown,
+};
 pub use sinew_system::{Address, Limits, ListenOptions, ListenSocket, ServerHandle, Timeouts, signals};
 pub use socket::SmolSocket;
 pub use stream::FuturesIo;

@@ -58,6 +58,14 @@ macro_rules! socket {
                 self.stream.poll_shutdown_write(cx)
             }
 
+            fn abort(&mut self) {
+                self.stream.abort();
+            }
+
+            fn has_failed(&mut self) -> bool {
+                self.stream.has_failed()
+            }
+
             #[cfg(any(target_os = "linux", target_os = "android"))]
             fn poll_sendfile(
                 &mut self,

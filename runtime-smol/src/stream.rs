@@ -1,15 +1,28 @@
 //! Any `futures_io` byte stream as an [`Io`].
 
+use std::any::Any;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_io::{AsyncRead, AsyncWrite};
 use sinew_runtime::Io;
+use smol::net::TcpStream;
+use socket2::SockRef;
 
 /// A `futures_io` stream, of smol or of another library, as the driver wants it.
+///
+/// Only smol's own `TcpStream` can be reset and asked for an error; any other stream is closed where
+/// that one would be reset, unless it has an [`Io`] of its own.
 #[derive(Debug)]
 pub struct FuturesIo<T>(pub T);
+
+impl<T: 'static> FuturesIo<T> {
+    fn tcp(&self) -> Option<&TcpStream> {
+        (&self.0 as &dyn Any).downcast_ref()
+    }
+}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for FuturesIo<T> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
@@ -28,5 +41,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for FuturesIo<T> {
     /// after `linger_timeout`, when the socket is dropped.
     fn poll_shutdown_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_close(cx)
+    }
+
+    fn abort(&mut self) {
+        if let Some(stream) = self.tcp() {
+            // Without it the peer sees an end: nothing better can be had.
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    fn has_failed(&mut self) -> bool {
+        self.tcp().is_some_and(|stream| !matches!(SockRef::from(stream).take_error(), Ok(None)))
     }
 }

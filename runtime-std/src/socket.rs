@@ -6,11 +6,13 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Interest, Token};
 use sinew_runtime::Io;
 use sinew_system::SocketFile;
+use socket2::SockRef;
 
 use crate::reactor::LoopHandle;
 use crate::source::{Direction, Source};
@@ -176,6 +178,15 @@ impl<T: Stream> Io for Socket<T> {
                 }
             }
         }
+    }
+
+    fn abort(&mut self) {
+        // Without it the peer sees an end: nothing better can be had.
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+    }
+
+    fn has_failed(&mut self) -> bool {
+        !matches!(SockRef::from(&self.stream).take_error(), Ok(None))
     }
 }
 

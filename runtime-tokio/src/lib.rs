@@ -27,7 +27,9 @@ pub use serve::{IntoSocket, Server, serve};
 pub use sinew_app::*;
 pub use sinew_proto as proto;
 pub use sinew_proto::Config;
-pub use sinew_runtime::{BodyBuffer, ConnectionConfig, Counts, OnRejected, Overload, Rejected, Shutdown};
+pub use sinew_runtime::{
+    BodyBuffer, ConnectionConfig, Counts, OnDisconnect, OnRejected, Overload, Rejected, Shutdown,
+};
 pub use sinew_system::{Address, Limits, ListenOptions, ListenSocket, ServerHandle, Timeouts, signals};
 pub use socket::TokioSocket;
 pub use stream::TokioIo;

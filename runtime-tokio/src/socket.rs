@@ -50,6 +50,14 @@ macro_rules! socket {
                 self.0.poll_shutdown_write(cx)
             }
 
+            fn abort(&mut self) {
+                self.0.abort();
+            }
+
+            fn has_failed(&mut self) -> bool {
+                self.0.has_failed()
+            }
+
             #[cfg(any(target_os = "linux", target_os = "android"))]
             fn poll_sendfile(
                 &mut self,

@@ -42,6 +42,10 @@ impl<I: Io, R: Runtime, S: Service> Future for Connection<I, R, S> {
         let Self { transport, member: Member { serving, guard, .. }, stage } = self.get_mut();
         let phase = guard.poll_phase(cx);
         if phase == Phase::Aborted {
+            // What is cut short should not look complete.
+            if matches!(stage, Stage::Http(http) if http.is_sending() || transport.has_output()) {
+                transport.abort();
+            }
             return Poll::Ready(());
         }
         let runtime = &serving.runtime;
@@ -62,7 +66,13 @@ impl<I: Io, R: Runtime, S: Service> Future for Connection<I, R, S> {
             }));
         }
         match stage {
-            Stage::Http(_) => Poll::Ready(()),
+            Stage::Http(http) => {
+                if transport.is_connected() {
+                    transport.disconnect();
+                    http.disconnected(serving.config.on_disconnect);
+                }
+                http.poll_unheard(cx)
+            }
             // What is at work when the connection ends may finish that.
             Stage::Upgraded(protocol) => {
                 if transport.is_connected() {

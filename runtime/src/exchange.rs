@@ -49,6 +49,20 @@ impl Exchange {
         Self { answer: Answer::Handling(handler), incoming, sending: Sending::default() }
     }
 
+    /// Whether the handler is at work: nothing of the response is written.
+    pub(crate) fn is_handling(&self) -> bool {
+        matches!(self.answer, Answer::Handling(_))
+    }
+
+    /// Polls the handler alone, for a response that nobody will get. Returns whether it has ended.
+    pub(crate) fn poll_unheard(&mut self, cx: &mut Context<'_>) -> bool {
+        match &mut self.answer {
+            Answer::Handling(handler) => catch_unwind(AssertUnwindSafe(|| Pin::new(handler).poll(cx)))
+                .map_or(true, |polled| polled.is_ready()),
+            Answer::Sending(_) => true,
+        }
+    }
+
     /// Goes as far as possible. A panic of the handler is a 500, one of a body breaks off.
     pub(crate) fn poll(
         &mut self,
@@ -72,8 +86,12 @@ impl Exchange {
             };
             // Whoever holds the request body now will read it, perhaps as the response's own body:
             // the last moment to ask for it.
-            if self.incoming.as_ref().is_some_and(|incoming| !incoming.is_closed()) {
-                core.send_continue(output.buffer());
+            match &self.incoming {
+                Some(incoming) if incoming.is_closed() => core.discard_body(),
+                Some(_) => {
+                    core.send_continue(output.buffer());
+                }
+                None => {}
             }
             match begin(response, core, output, date()) {
                 Ok(mut body) => {

@@ -13,7 +13,9 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use sinew_app::{Body, BodyError, Request, Response, Service, StatusCode, Upgraded};
+use sinew_app::{
+    Body, BodyError, ClientWatch, Disconnect, Gone, Request, Response, Service, StatusCode, Upgraded,
+};
 use sinew_proto::http1::{BodyLength, CloseAction, RequestHead, RequestHeadBuf, Server, server::Kind};
 use sinew_proto::{Config, Instant, RecvError};
 
@@ -21,7 +23,7 @@ use crate::exchange::{Exchange, HIGH_WATER, Progress, internal_error};
 use crate::scratch::Scratch;
 use crate::sending::Given;
 use crate::transport::Transport;
-use crate::{Io, Phase, Rejected, Runtime, Serving};
+use crate::{Io, OnDisconnect, Phase, Rejected, Runtime, Serving};
 
 /// Rounds of a turn before other connections of the thread get theirs.
 const ROUNDS: usize = 16;
@@ -37,6 +39,15 @@ const LAST_CALL: Duration = Duration::from_millis(10);
 /// How long a connection that is to be refused may take to send its request.
 const REFUSED_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long a connection whose sending side is ended waits for its client to close, once the server
+/// drains: a client on the other side of the world has its answer by then, and most have closed. One
+/// that still sends after it may get a reset.
+const DRAIN_LINGER: Duration = Duration::from_millis(500);
+
+/// How often a socket that nobody reads from is asked whether it has failed, while a request is at
+/// work.
+const PROBE: Duration = Duration::from_secs(1);
+
 /// What lasts from turn to turn.
 pub(crate) struct Http {
     core: Server,
@@ -44,6 +55,16 @@ pub(crate) struct Http {
     /// There are enough connections: this one's first request is answered with 503.
     refused: bool,
     exchange: Option<Box<Exchange>>,
+    /// Tells the handler of the exchange what becomes of its client.
+    watch: ClientWatch,
+    /// An exchange whose client is gone, and whose handler finishes its work.
+    unheard: Option<Box<Exchange>>,
+    /// What is written is sent, and then the connection is over: its client has left.
+    left: bool,
+    /// When the socket is asked whether it has failed.
+    probe: Option<Instant>,
+    /// How long it lingers, once the server drains.
+    linger_until: Option<Instant>,
     drain: Drain,
 }
 
@@ -64,7 +85,53 @@ impl Http {
             config.idle_timeout = REFUSED_TIMEOUT;
             config.head_timeout = REFUSED_TIMEOUT;
         }
-        Self { core: Server::new(&config), peer, refused, exchange: None, drain: Drain::No }
+        Self {
+            core: Server::new(&config),
+            peer,
+            refused,
+            exchange: None,
+            watch: ClientWatch::new(),
+            unheard: None,
+            left: false,
+            probe: None,
+            linger_until: None,
+            drain: Drain::No,
+        }
+    }
+
+    /// Whether a part of a response is written and the rest is not.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.exchange.as_ref().is_some_and(|exchange| !exchange.is_handling())
+    }
+
+    /// Ends an exchange without its response. A handler that is to finish is kept for that.
+    fn give_up(&mut self, why: BodyError, config: OnDisconnect) {
+        let Some(mut exchange) = self.exchange.take() else {
+            return;
+        };
+        if let Some(incoming) = exchange.incoming.take() {
+            incoming.end(Err(why));
+        }
+        if config == OnDisconnect::Finish && exchange.is_handling() {
+            self.unheard = Some(exchange);
+        }
+        self.watch.settle(Gone::Lost);
+    }
+
+    /// The connection is gone.
+    pub(crate) fn disconnected(&mut self, config: OnDisconnect) {
+        self.give_up(BodyError::Disconnected, config);
+    }
+
+    /// `Ready` when nobody is at work whom the client has left.
+    pub(crate) fn poll_unheard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(exchange) = &mut self.unheard {
+            if !exchange.poll_unheard(cx) {
+                return Poll::Pending;
+            }
+            self.unheard = None;
+        }
+        Poll::Ready(())
     }
 }
 
@@ -89,6 +156,8 @@ pub(crate) struct Turn<'a, I, R: Runtime, S> {
 
 impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
     pub(crate) fn run(mut self, cx: &mut Context<'_>, phase: Phase) -> Poll<End> {
+        // The connection may outlast it, and is waited for until it ends.
+        let _ = self.http.poll_unheard(cx);
         for round in 0..ROUNDS {
             if let Err(error) = self.http.core.handle_timeout(self.now) {
                 self.reject(error);
@@ -116,15 +185,23 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
             {
                 return Poll::Ready(End::Closed);
             }
+            if (self.http.left && self.scratch.output.is_empty()) || self.has_lingered(phase) {
+                return Poll::Ready(End::Closed);
+            }
             if self.wants_read(cx) {
+                self.http.probe = None;
                 match self.read(cx) {
                     Poll::Ready(Ok(())) => continue,
                     Poll::Ready(Err(_)) => return Poll::Ready(End::Closed),
                     Poll::Pending => {}
                 }
+            } else if self.has_failed() {
+                return Poll::Ready(End::Closed);
             }
-            let last_call = if let Drain::LastCall(until) = self.http.drain { Some(until) } else { None };
-            let due = self.http.core.poll_timeout().into_iter().chain(last_call).min();
+            let Http { drain, probe, linger_until, .. } = *self.http;
+            let last_call = if let Drain::LastCall(until) = drain { Some(until) } else { None };
+            let own = [last_call, probe, linger_until];
+            let due = self.http.core.poll_timeout().into_iter().chain(own.into_iter().flatten()).min();
             if self.transport.poll_timer(cx, due, &self.serving.runtime).is_pending() {
                 return Poll::Pending;
             }
@@ -161,6 +238,31 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         Ok(())
     }
 
+    /// Whether a connection that only waits for its client has done so for long enough. The core has
+    /// its own deadline for that; while the server drains, this one is shorter.
+    fn has_lingered(&mut self, phase: Phase) -> bool {
+        if phase == Phase::Running || !self.transport.is_write_shut() {
+            return false;
+        }
+        let until = self.http.linger_until.get_or_insert(self.now.saturating_add(DRAIN_LINGER));
+        *until <= self.now
+    }
+
+    /// Whether the connection is lost, while reading would not show it. Asked now and then.
+    fn has_failed(&mut self) -> bool {
+        let http = &mut *self.http;
+        if http.exchange.is_none() {
+            http.probe = None;
+            return false;
+        }
+        match http.probe {
+            Some(at) if self.now < at => return false,
+            Some(_) if self.transport.has_failed() => return true,
+            _ => http.probe = Some(self.now.saturating_add(PROBE)),
+        }
+        false
+    }
+
     /// No request after the one that has begun.
     fn begin_last(&mut self) {
         if self.http.drain != Drain::Yes {
@@ -193,12 +295,13 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
             at += step.consumed;
             match step.event {
                 Kind::Request => {
+                    let disconnect = self.watch();
                     let head = RequestHead::new(rest, &self.scratch.table);
                     let exchange = if self.http.refused {
                         self.http.core.shutdown();
                         Exchange::new(overloaded().into(), None)
                     } else {
-                        self.begin(&head, &input[at..])
+                        self.begin(&head, &input[at..], disconnect)
                     };
                     self.http.exchange = Some(Box::new(exchange));
                 }
@@ -224,8 +327,17 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         at
     }
 
+    /// What tells a request that its client is gone.
+    fn watch(&mut self) -> Disconnect {
+        let disconnect = self.http.watch.begin();
+        if self.transport.end_of_input {
+            self.http.watch.ended();
+        }
+        disconnect
+    }
+
     /// Hands a request to the service. A body that has arrived with its head needs no queue.
-    fn begin(&self, head: &RequestHead<'_>, following: &[u8]) -> Exchange {
+    fn begin(&self, head: &RequestHead<'_>, following: &[u8], disconnect: Disconnect) -> Exchange {
         let (incoming, body) = match head.body() {
             BodyLength::None | BodyLength::Known(0) => (None, Body::empty()),
             length => {
@@ -241,8 +353,10 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         };
         let mut owned = RequestHeadBuf::new();
         owned.copy_from(head);
-        let request =
-            Request::new(owned, body).with_peer(self.http.peer).with_handle(self.serving.handle.clone());
+        let request = Request::new(owned, body)
+            .with_peer(self.http.peer)
+            .with_handle(self.serving.handle.clone())
+            .with_disconnect(disconnect);
         self.serving.counters.requests.add_one();
         let service = &self.serving.service;
         let handler = catch_unwind(AssertUnwindSafe(|| service.call(request)));
@@ -258,6 +372,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         if let Some(incoming) = &exchange.incoming {
             if incoming.push(Bytes::copy_from_slice(piece)).is_err() {
                 exchange.incoming = None;
+                self.http.core.discard_body();
             }
         }
     }
@@ -275,10 +390,14 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
 
     /// Does what follows from how the exchange stands. Returns whether it is over.
     fn follow(&mut self, progress: Progress) -> bool {
+        let mut how = Gone::Answered;
         match progress {
             Progress::Waiting => return false,
             Progress::Complete => {}
-            Progress::Broken => self.http.core.abort(),
+            Progress::Broken => {
+                self.http.core.abort();
+                how = Gone::Lost;
+            }
             Progress::Switched(upgrade) => {
                 let mut protocol = upgrade.begin(self.now);
                 if self.transport.end_of_input {
@@ -288,15 +407,14 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
             }
         }
         self.http.exchange = None;
+        self.http.watch.settle(how);
         true
     }
 
-    /// The client is wrong: the handler is dropped, and the client gets the answer to its error if
-    /// no other was begun.
+    /// The client is wrong: its request is given up, and it gets the answer to its error if no other
+    /// was begun.
     fn reject(&mut self, error: RecvError) {
-        if let Some(incoming) = self.http.exchange.take().and_then(|exchange| exchange.incoming) {
-            incoming.end(Err(BodyError::Protocol(error)));
-        }
+        self.http.give_up(BodyError::Protocol(error), self.serving.config.on_disconnect);
         let Scratch { output, dates, .. } = &mut *self.scratch;
         let answered = self.http.core.fail(&error, Some(&dates.now()), output.buffer());
         self.serving.counters.rejected.add_one();
@@ -357,6 +475,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                 }
                 Poll::Ready(Err(_)) => {
                     exchange.incoming = None;
+                    self.http.core.discard_body();
                     false
                 }
                 Poll::Pending => false,
@@ -366,11 +485,25 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         wanted
     }
 
+    /// The client has ended its side, and is taken to be gone.
+    fn leave(&mut self) {
+        if self.http.is_sending() {
+            self.http.core.abort();
+        }
+        self.http.left = self.http.exchange.is_some();
+        self.http.give_up(BodyError::Disconnected, OnDisconnect::CancelWhenEnded);
+    }
+
     /// One read, and the events in it.
     fn read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let n = ready!(self.transport.read(cx, self.scratch))?;
         if n == 0 {
             self.http.core.end_of_input(self.now);
+            if self.serving.config.on_disconnect == OnDisconnect::CancelWhenEnded {
+                self.leave();
+            } else {
+                self.http.watch.ended();
+            }
             return Poll::Ready(Ok(()));
         }
         if let Drain::LastCall(_) = self.http.drain {

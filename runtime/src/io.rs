@@ -39,6 +39,22 @@ pub trait Io: Unpin + Send + 'static {
         let _ = (cx, file, offset, len);
         Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
     }
+
+    /// Has the peer see a reset, not an end of stream, when this is dropped, which follows at once. What
+    /// was written and has not arrived may be lost. Called when a response is broken off: one that ends
+    /// with the connection would else look complete.
+    ///
+    /// Does nothing unless implemented: right for a transport that has no reset.
+    fn abort(&mut self) {}
+
+    /// Whether the stream is known to have failed although nobody reads or writes: a reset has arrived,
+    /// say. Asked once a second while a request is at work and nothing is read. Never blocks. A failure
+    /// may be told once only.
+    ///
+    /// `false` unless implemented: a failure is then noticed by the next read or write.
+    fn has_failed(&mut self) -> bool {
+        false
+    }
 }
 
 /// What a connection needs from the runtime it lives in, next to its socket.

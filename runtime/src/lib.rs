@@ -53,6 +53,6 @@ pub use io::{Io, Job, Runtime};
 pub use jobs::JobLimit;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use sendfile::sendfile;
-pub use serving::{BodyBuffer, ConnectionConfig, OnRejected, Rejected, Seat, Serving};
+pub use serving::{BodyBuffer, ConnectionConfig, OnDisconnect, OnRejected, Rejected, Seat, Serving};
 pub use shutdown::{Drained, Guard, Phase, Shutdown, Wait};
 pub use supervise::{Signal, supervise};

@@ -24,6 +24,31 @@ pub struct ConnectionConfig {
     /// Called for every request that was refused before it reached the application, or broken off
     /// for the client's fault.
     pub on_rejected: Option<OnRejected>,
+    /// What becomes of a handler whose client is gone.
+    pub on_disconnect: OnDisconnect,
+}
+
+/// What becomes of a handler whose client is gone. A [`Disconnect`](sinew_app::Disconnect) tells it in
+/// any case.
+///
+/// Only a future can be dropped: a function on a thread of its own (a `blocking` handler) runs to its
+/// end whatever stands here, and gets errors from the bodies it reads and writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnDisconnect {
+    /// The handler is dropped at its next `await` when the connection is lost: a reset, an error of the
+    /// socket, a body that breaks a rule of HTTP or its deadline. A client that has ended its sending
+    /// side alone is answered.
+    #[default]
+    CancelWhenLost,
+    /// It is dropped as well, and so is a response body on its way, when the client ends its side: then
+    /// most clients are gone. One that only ends its sending side gets no answer, nor do requests it has
+    /// sent behind that one.
+    CancelWhenEnded,
+    /// The handler runs to its end, and its response is thrown away. The request body, if it was not
+    /// complete, ends in an error; a response body on its way is dropped. The connection counts as live
+    /// until then: a graceful shutdown waits for it, up to its drain timeout, which drops it after all.
+    Finish,
 }
 
 /// See [`ConnectionConfig::on_rejected`].
@@ -55,6 +80,7 @@ impl fmt::Debug for ConnectionConfig {
         f.debug_struct("ConnectionConfig")
             .field("http1", &self.http1)
             .field("body_buffer", &self.body_buffer)
+            .field("on_disconnect", &self.on_disconnect)
             .finish_non_exhaustive()
     }
 }

@@ -77,6 +77,29 @@ impl<I: Io, R: Runtime> Transport<I, R> {
         self.io = None;
     }
 
+    /// Drops the socket so that the peer sees a reset.
+    pub(crate) fn abort(&mut self) {
+        if let Some(io) = &mut self.io {
+            io.abort();
+        }
+        self.io = None;
+    }
+
+    /// Whether output is kept from the last turn.
+    pub(crate) fn has_output(&self) -> bool {
+        self.backlog.as_ref().is_some_and(|backlog| !backlog.output.is_empty())
+    }
+
+    /// Whether the socket has failed, as far as can be told without reading or writing.
+    pub(crate) fn has_failed(&mut self) -> bool {
+        self.io.as_mut().is_some_and(Io::has_failed)
+    }
+
+    /// Whether the sending side is ended, so that only the peer is waited for.
+    pub(crate) fn is_write_shut(&self) -> bool {
+        self.write_shut
+    }
+
     pub(crate) fn is_connected(&self) -> bool {
         self.io.is_some()
     }
@@ -126,7 +149,12 @@ impl<I: Io, R: Runtime> Transport<I, R> {
     pub(crate) fn close(&mut self, cx: &mut Context<'_>, action: CloseAction, flushed: bool) -> Poll<()> {
         match action {
             CloseAction::None => Poll::Pending,
-            CloseAction::Abort => Poll::Ready(()),
+            CloseAction::Abort => {
+                if let Some(io) = &mut self.io {
+                    io.abort();
+                }
+                Poll::Ready(())
+            }
             CloseAction::AfterFlush if flushed => Poll::Ready(()),
             CloseAction::AfterFlush => Poll::Pending,
             CloseAction::Linger => {

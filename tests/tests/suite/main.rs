@@ -8,6 +8,7 @@ mod bodies;
 mod crowds;
 mod curl;
 mod deadlines;
+mod disconnect;
 mod events;
 mod expect;
 mod faults;
@@ -16,6 +17,7 @@ mod framing;
 mod hyper;
 mod malformed;
 mod pressure;
+mod resets;
 mod shutdown;
 mod websocket;
 mod websocket_client;
@@ -146,6 +148,27 @@ suite! {
         a_shutdown_finishes_it
         many_at_once
         a_fast_reader_leaves_room_for_others;
+    disconnect:
+        a_reset_is_told
+        an_end_is_told_and_answered
+        an_answer_settles_it
+        a_blocking_handler_may_ask
+        a_reset_behind_unread_requests_is_told
+        a_reset_behind_an_unread_body_is_told
+        a_reset_behind_a_dropped_body_is_told
+        an_end_behind_an_unread_body_is_not_seen
+        cancelled_at_an_end_if_asked_to
+        a_stream_is_cancelled_at_an_end_if_asked_to
+        it_finishes_if_asked_to
+        it_finishes_after_a_broken_body
+        it_does_not_finish_after_the_drain_timeout;
+    resets:
+        a_body_that_breaks_off
+        a_body_that_the_shutdown_cuts
+        a_reader_that_is_too_late
+        an_answer_reaches_a_client_that_still_sends
+        a_client_that_sends_for_ever
+        a_client_that_stays_does_not_hold_up_the_shutdown;
     crowds:
         many_connections_one_after_another
         many_slow_handlers_at_once
