@@ -11,12 +11,13 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
-use sinew_proto::RecvError;
+use sinew_proto::{Fields, RecvError};
 
 use crate::blocking::block_on;
 use crate::pipe::{self, pipe};
+use crate::request::copy_fields;
 use crate::sse::EventBody;
-use crate::{FileBody, Handle};
+use crate::{FileBody, Handle, Headers};
 
 /// A sequence of bytes that may not be there yet.
 ///
@@ -43,6 +44,8 @@ enum Inner {
     },
     Events(Box<EventBody>),
     File(Box<FileBody>),
+    /// The bytes were read, and these came behind them.
+    Trailers(Box<Headers>),
 }
 
 type BoxStream = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
@@ -227,7 +230,7 @@ impl Body {
     /// How many bytes are left to read, if that is known beforehand.
     pub fn exact_len(&self) -> Option<u64> {
         match &self.0 {
-            Inner::Empty => Some(0),
+            Inner::Empty | Inner::Trailers(_) => Some(0),
             Inner::Full(bytes) => Some(bytes.len() as u64),
             Inner::Pipe { remaining, .. } | Inner::Stream { remaining, .. } => *remaining,
             Inner::Events(_) => None,
@@ -244,7 +247,7 @@ impl Body {
     /// waited for.
     pub fn into_full(self) -> Result<Bytes, Self> {
         match self.0 {
-            Inner::Empty => Ok(Bytes::new()),
+            Inner::Empty | Inner::Trailers(_) => Ok(Bytes::new()),
             Inner::Full(bytes) => Ok(bytes),
             other => Err(Self(other)),
         }
@@ -254,7 +257,7 @@ impl Body {
     pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         let mut unknown = None;
         let (item, remaining) = match &mut self.0 {
-            Inner::Empty => return Poll::Ready(None),
+            Inner::Empty | Inner::Trailers(_) => return Poll::Ready(None),
             Inner::Full(bytes) => {
                 let bytes = std::mem::take(bytes);
                 self.0 = Inner::Empty;
@@ -281,9 +284,42 @@ impl Body {
                     *remaining = remaining.saturating_sub(bytes.len() as u64);
                 }
             }
-            Poll::Ready(None | Some(Err(_))) => self.0 = Inner::Empty,
+            Poll::Ready(None | Some(Err(_))) => {
+                let trailers = match &self.0 {
+                    Inner::Pipe { receiver, .. } if matches!(item, Poll::Ready(None)) => {
+                        receiver.take_trailers()
+                    }
+                    _ => None,
+                };
+                self.0 = trailers.map_or(Inner::Empty, Inner::Trailers);
+            }
         }
         item
+    }
+
+    /// The trailer fields that came behind a chunked request body (RFC 9110 §6.5), once the body was
+    /// read to its end; `None` before that, and if there are none.
+    ///
+    /// They stand apart from the fields of the head, in the order and case of the client, and are not
+    /// judged: what a field may mean in trailers is for the handler to know. Do not merge them into the
+    /// head (RFC 9110 §6.5.1). Their number and size are limited as those of a head: 100, 8 KiB.
+    ///
+    /// ```
+    /// # use sinew_app::{Body, BodyError};
+    /// async fn receive(mut body: Body) -> Result<String, BodyError> {
+    ///     let mut total = 0;
+    ///     while let Some(chunk) = body.chunk().await? {
+    ///         total += chunk.len();
+    ///     }
+    ///     let sum = body.trailers().and_then(|trailers| trailers.get("x-checksum"));
+    ///     Ok(format!("{total} bytes, checksum {sum:?}"))
+    /// }
+    /// ```
+    pub fn trailers(&self) -> Option<&Headers> {
+        match &self.0 {
+            Inner::Trailers(trailers) => Some(trailers),
+            _ => None,
+        }
     }
 
     /// The next piece, or `None` at the end.
@@ -476,6 +512,11 @@ impl Incoming {
     /// [`Closed`] if the handler has dropped the body.
     pub fn push(&self, piece: Bytes) -> Result<(), Closed> {
         self.0.push(piece)
+    }
+
+    /// What came behind the bytes: to be given before [`end`](Self::end).
+    pub fn set_trailers(&self, trailers: Fields<'_>) {
+        self.0.set_trailers(copy_fields(trailers));
     }
 
     /// The body is complete, or never will be.

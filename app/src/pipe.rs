@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
+use crate::Headers;
 use crate::body::{BodyError, Closed};
 
 #[derive(Debug)]
@@ -18,6 +19,8 @@ struct State {
     limit: usize,
     /// How the stream ended; taken when the reader has seen it.
     end: Option<Result<(), BodyError>>,
+    /// What came behind the bytes.
+    trailers: Option<Box<Headers>>,
     sender_gone: bool,
     reader_gone: bool,
     /// The reader has asked for data at least once.
@@ -59,6 +62,7 @@ pub(crate) fn pipe(limit: usize) -> (Sender, Receiver) {
         queued: 0,
         limit: limit.max(1),
         end: None,
+        trailers: None,
         sender_gone: false,
         reader_gone: false,
         wanted: false,
@@ -116,6 +120,11 @@ impl Sender {
         Ok(())
     }
 
+    /// Puts what the reader finds once it has come to the end.
+    pub(crate) fn set_trailers(&self, trailers: Headers) {
+        lock(&self.0).trailers = Some(Box::new(trailers));
+    }
+
     /// Ends the stream.
     pub(crate) fn end(&self, how: Result<(), BodyError>) {
         let mut state = lock(&self.0);
@@ -171,6 +180,13 @@ impl Receiver {
         drop(state);
         senders.into_iter().for_each(Waker::wake);
         item.map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+impl Receiver {
+    /// Takes what came behind the bytes.
+    pub(crate) fn take_trailers(&self) -> Option<Box<Headers>> {
+        lock(&self.0).trailers.take()
     }
 }
 

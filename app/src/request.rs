@@ -7,7 +7,7 @@ use sinew_proto::http1::{RequestHead, RequestHeadBuf, Version};
 use sinew_proto::{Fields, RecvError};
 
 use crate::params::Params;
-use crate::{Body, Disconnect, Extensions, Handle, Method};
+use crate::{Body, Disconnect, Extensions, Handle, Headers, Method};
 
 /// A request: [`Parts`] and a [`Body`].
 pub struct Request {
@@ -206,4 +206,14 @@ impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.head.fmt(f)
     }
+}
+
+/// A copy of received fields.
+pub(crate) fn copy_fields(fields: Fields<'_>) -> Headers {
+    let mut headers = Headers::new();
+    for field in fields.iter() {
+        let copied = headers.append(field.name, field.value);
+        debug_assert!(copied.is_ok(), "what may be received may be sent");
+    }
+    headers
 }

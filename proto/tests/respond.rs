@@ -462,6 +462,47 @@ fn after_the_last_response_the_connection_lingers() {
     assert_eq!(server.close_action(), CloseAction::AfterFlush, "no lingering without its timeout");
 }
 
+/// Unless somebody reads on, as for an echo: a response made of the rest of its request.
+#[test]
+fn an_early_response_closes_if_more_is_announced_than_is_thrown_away() {
+    let budget = Config::default().max_drain_bytes;
+    let known = |len: u32| format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {len}\r\n\r\n");
+    let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
+    for (input, discards, plan, closes) in [
+        (known(budget + 1), true, BodyPlan::Length(1), true),
+        (known(budget + 1), true, BodyPlan::Streamed, true),
+        (known(budget + 1), true, BodyPlan::Empty, true),
+        (known(budget + 1), false, BodyPlan::Empty, true),
+        (known(budget + 1), false, BodyPlan::Length(1), false),
+        (known(budget + 1), false, BodyPlan::Streamed, false),
+        (known(budget), true, BodyPlan::Length(1), false),
+        // A byte of it has arrived.
+        (known(budget + 1) + "x", true, BodyPlan::Length(1), false),
+        // How much is to come cannot be told.
+        (chunked, true, BodyPlan::Length(1), false),
+    ] {
+        let mut server = asked(&input);
+        if discards {
+            server.discard_body();
+        }
+        let (written, _) = respond(&mut server, 200, &[], plan).expect("a response");
+        assert_eq!(written.contains("connection: close\r\n"), closes, "{input:?} {discards} {plan:?}");
+        if plan == BodyPlan::Length(1) {
+            server.frame_data(1, true).expect("the body");
+            assert_eq!(server.close_action() == CloseAction::Linger, closes);
+        }
+    }
+    // The next request on the connection is another one.
+    let mut server = asked("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n");
+    server.discard_body();
+    respond(&mut server, 200, &[], BodyPlan::Empty).expect("a response");
+    let next = String::from("x") + &known(budget + 1);
+    let rest = advance(&mut server, &mut FieldTable::new(&Config::default()), next.as_bytes());
+    assert!(rest.is_empty());
+    let (written, _) = respond(&mut server, 200, &[], BodyPlan::Length(1)).expect("a response");
+    assert!(!written.contains("connection"), "{written:?}");
+}
+
 #[test]
 fn shutdown_serves_what_has_begun() {
     let config = Config::default();

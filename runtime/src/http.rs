@@ -306,8 +306,12 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                     self.http.exchange = Some(Box::new(exchange));
                 }
                 Kind::Data { at, len } => self.deliver(&rest[at..at + len]),
-                // Not merged into the head; the application does not see them yet.
-                Kind::Trailers => {}
+                // Not merged into the head (RFC 9110 §6.5.1).
+                Kind::Trailers => {
+                    if let Some(incoming) = self.http.exchange.as_ref().and_then(|e| e.incoming.as_ref()) {
+                        incoming.set_trailers(self.scratch.table.trailers(rest));
+                    }
+                }
                 Kind::End => {
                     if let Some(incoming) =
                         self.http.exchange.as_mut().and_then(|exchange| exchange.incoming.take())

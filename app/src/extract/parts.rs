@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 use std::convert::Infallible;
 
 use super::reject;
+use crate::request::copy_fields;
 use crate::{FromRequestParts, Handle, Headers, IntoResponse, Method, Parts, Response, StatusCode, Version};
 
 macro_rules! infallible {
@@ -25,16 +26,7 @@ infallible! {
     Handle: parts => parts.handle().clone();
     /// A copy of all field lines. For one or two, [`Parts::field`] in an extractor of your own
     /// copies less.
-    Headers: parts => copy_fields(parts);
-}
-
-fn copy_fields(parts: &Parts) -> Headers {
-    let mut headers = Headers::new();
-    for field in parts.fields().iter() {
-        let copied = headers.append(field.name, field.value);
-        debug_assert!(copied.is_ok(), "what may be received may be sent");
-    }
-    headers
+    Headers: parts => copy_fields(parts.fields());
 }
 
 /// The address of the client, or of the proxy that it came by.

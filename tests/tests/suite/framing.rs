@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sinew_app::{Body, BodyError, Handle, Path, Request, Router, StatusCode, get, post};
+use sinew_app::{Body, BodyError, Handle, Headers, Path, Request, Router, StatusCode, get, post};
 use sinew_tests::Adapter;
 use sinew_tests::raw::{self, Client};
 use smol::stream;
@@ -238,4 +238,38 @@ pub(crate) fn trailers_are_not_fields<A: Adapter>() {
     assert_eq!(client.response().text(), "ok None");
     client.send(raw::get("/"));
     assert_eq!(client.response().text(), " None");
+}
+
+/// They are found behind the body, once it was read, and with their own request alone.
+pub(crate) fn trailers_are_offered_behind_the_body<A: Adapter>() {
+    let app = Router::new().fallback(|mut body: Body| async move {
+        let mut seen = Vec::new();
+        loop {
+            let trailers = body.trailers().map(|trailers| trailers.iter().count());
+            match body.chunk().await {
+                Ok(Some(piece)) => seen.push(format!("{}:{trailers:?}", piece.len())),
+                Ok(None) => break,
+                Err(error) => return error.to_string(),
+            }
+        }
+        for line in body.trailers().into_iter().flat_map(Headers::iter) {
+            seen.push(format!("{}={}", line.name, String::from_utf8_lossy(line.value)));
+        }
+        seen.join(" ")
+    });
+    let server = A::start(app);
+    let mut client = Client::connect(server.addr());
+    let head = "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n";
+    client.send(format!("{head}2\r\nok\r\n0\r\nX-Late: 1\r\nHost: other\r\nx-late: 2\r\n\r\n"));
+    assert_eq!(client.response().text(), "2:None X-Late=1 Host=other x-late=2");
+    // Without a body before them, and none.
+    client.send(format!("{head}0\r\nX-Late: 1\r\n\r\n"));
+    assert_eq!(client.response().text(), "X-Late=1");
+    for none in [format!("{head}2\r\nok\r\n0\r\n\r\n").into_bytes(), raw::post("/", "ok")] {
+        client.send(none);
+        assert_eq!(client.response().text(), "2:None");
+    }
+    // More of them than a head may have lines.
+    client.send(format!("{head}0\r\n{}\r\n", "A: b\r\n".repeat(101)));
+    assert_eq!(client.response().status, 431);
 }

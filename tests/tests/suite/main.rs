@@ -64,7 +64,8 @@ suite! {
         connection_options_are_one_list
         upgrades_nobody_offered_are_ignored
         names_keep_their_case
-        trailers_are_not_fields;
+        trailers_are_not_fields
+        trailers_are_offered_behind_the_body;
     malformed:
         whole
         split;
