@@ -8,6 +8,7 @@
 
 mod blocking;
 mod bodies;
+mod disconnect;
 mod extractors;
 mod handlers;
 mod path;
