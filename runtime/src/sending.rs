@@ -149,20 +149,44 @@ mod memory {
 
     /// Brings `len` bytes into memory. Blocks.
     pub(super) fn load(file: &File, offset: u64, len: u64) {
+        /// The kernel may bring less than it was asked for.
+        const STEP: u64 = 128 * 1024;
+
         // All of it is asked for before any of it is waited for.
         let _ = fadvise(file, offset, NonZero::new(len), Advice::WillNeed);
-        // The kernel may bring less than it was asked for.
-        const STEP: u64 = 128 * 1024;
-        let end = offset.saturating_add(len);
+        let last = offset.saturating_add(len.saturating_sub(1));
         let mut at = offset;
-        while at < end {
-            let mut byte = [0];
-            if pread(file, &mut byte, at).is_err() {
-                return;
-            }
+        while at < last && pread(file, &mut [0], at).is_ok() {
             at = at.saturating_add(STEP);
         }
-        let _ = pread(file, &mut [0], end.saturating_sub(1));
+        let _ = pread(file, &mut [0], last);
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::{env, fs, process};
+
+        use super::*;
+
+        #[test]
+        fn what_was_loaded_is_held() {
+            const LEN: u64 = 5 << 20;
+            let path = env::temp_dir().join(format!("sinew-memory-{}", process::id()));
+            fs::write(&path, vec![1; usize::try_from(LEN).unwrap()]).unwrap();
+            let file = File::options().read(true).write(true).open(&path).unwrap();
+            fs::remove_file(&path).unwrap();
+            // Where the file system can forget it, it does.
+            file.sync_all().unwrap();
+            fadvise(&file, 0, None, Advice::DontNeed).unwrap();
+            println!("forgotten and told so: {}", !holds(&file, 1 << 20, 1 << 20));
+            for (offset, len) in [(1 << 20, 1 << 20), (LEN - 7, 7), (3, LEN - 3)] {
+                load(&file, offset, len);
+                assert!(holds(&file, offset, len), "{len} from {offset}");
+            }
+            // Past the end there is nothing to bring.
+            load(&file, LEN, 10);
+            assert!(holds(&file, LEN, 10));
+        }
     }
 }
 
