@@ -47,7 +47,7 @@ fn arrows_point_one_way() {
         "sinew-app" => 1,
         "sinew-runtime" => 2,
         "sinew-system" => 3,
-        "sinew-tokio" | "sinew-smol" | "sinew-std" => 4,
+        "sinew-tokio" | "sinew-smol" | "sinew-std" | "sinew-sim" => 4,
         other => panic!("{other} has no place in the house"),
     };
     let crates = [
@@ -58,6 +58,7 @@ fn arrows_point_one_way() {
         ("runtime-tokio", 4),
         ("runtime-smol", 4),
         ("runtime-std", 4),
+        ("runtime-sim", 4),
     ];
     for (folder, own) in crates {
         let dependencies = our_dependencies(folder);
@@ -70,7 +71,7 @@ fn arrows_point_one_way() {
 
 #[test]
 fn no_runtime_is_named_below_the_adapters() {
-    for folder in ["proto", "app", "runtime"] {
+    for folder in ["proto", "app", "runtime", "runtime-sim"] {
         for path in sources(&root().join(folder).join("src")) {
             for (number, line) in code(&path) {
                 // A library for SHA-1 that is small, too; and a question that starts no thread.
@@ -102,6 +103,18 @@ fn the_core_reads_no_clock() {
     }
 }
 
+/// Everything that happens in a simulation follows from its seed.
+#[test]
+fn the_simulation_reads_no_clock_and_draws_no_numbers() {
+    for path in sources(&root().join("runtime-sim/src")) {
+        for (number, line) in code(&path) {
+            for word in ["SystemTime", "Instant::now", "time::Instant", "HashMap", "HashSet", "getrandom"] {
+                assert!(!line.contains(word), "{}:{number} names {word}", path.display());
+            }
+        }
+    }
+}
+
 #[test]
 fn every_crate_forbids_unsafe() {
     let roots = [
@@ -112,6 +125,7 @@ fn every_crate_forbids_unsafe() {
         "runtime-tokio/src/lib.rs",
         "runtime-smol/src/lib.rs",
         "runtime-std/src/lib.rs",
+        "runtime-sim/src/lib.rs",
         "server/src/main.rs",
         "benches/src/main.rs",
         "examples/support/lib.rs",
