@@ -6,7 +6,7 @@ use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
-use sinew_proto::sim::{End, Read, Socket, Wire, Write};
+use sinew_proto::sim::{End, Read, Wire, Write};
 use sinew_runtime::Io;
 
 use crate::Network;
@@ -227,7 +227,7 @@ impl SimStream {
 
     /// Breaks the connection: the other end gets a reset, and what is on its way is lost.
     pub fn reset(&self) {
-        self.leave(Socket::reset, Event::Reset);
+        self.leave(Event::Reset);
     }
 
     /// How many bytes this end has written so far.
@@ -236,10 +236,15 @@ impl SimStream {
     }
 
     /// Goes, once.
-    fn leave(&self, how: impl FnOnce(&mut Socket<'_>), event: Event) {
+    fn leave(&self, event: Event) {
         let mut state = self.link.now();
         if !std::mem::replace(&mut state.waiting[self.end as usize].closed, true) {
-            how(&mut state.wire.socket(self.end));
+            let mut socket = state.wire.socket(self.end);
+            if matches!(event, Event::Reset) {
+                socket.reset();
+            } else {
+                socket.close();
+            }
             self.link.note(event, self.end, 0);
             self.link.moved(state, self.end);
         }
@@ -347,7 +352,7 @@ impl Io for SimStream {
 
 impl Drop for SimStream {
     fn drop(&mut self) {
-        self.leave(Socket::close, Event::Close);
+        self.leave(Event::Close);
     }
 }
 
