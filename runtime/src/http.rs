@@ -208,6 +208,10 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
             // A deadline has passed since `now`.
             break;
         }
+        // The read of the last round may have been the end of a handshake.
+        if let Some(protocol) = self.switched.take() {
+            return Poll::Ready(End::Switched(protocol));
+        }
         // There is more to do; others first.
         cx.waker().wake_by_ref();
         Poll::Pending
