@@ -37,7 +37,7 @@ fn trickle(sim: &Sim, stream: &Rc<SimStream>) {
     let (stream, sim_in_task) = (stream.clone(), sim.clone());
     drop(sim.spawn(async move {
         while stream.write(b"x").await.is_ok() {
-            sim_in_task.sleep(Duration::from_secs(20)).await;
+            sim_in_task.sleep(Duration::from_secs(100)).await;
         }
     }));
 }

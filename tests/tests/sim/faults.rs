@@ -1,6 +1,7 @@
 //! What goes wrong, in the application and at the other end, and whom it harms.
 
 use std::future;
+use std::panic::resume_unwind;
 use std::time::Duration;
 
 use sinew_sim::{Body, BodyError, Bytes, Network, Router, check, get, post};
@@ -15,7 +16,14 @@ fn app() -> Router {
     Router::new()
         .route("/", get(|| async { "hello" }))
         .route("/echo", post(|body: Body| async { body }))
-        .route("/panic", get(|| async { if true { panic!("a handler that panics, as it should") } }))
+        .route(
+            "/panic",
+            get(|| async {
+                if true {
+                    resume_unwind(Box::new("as it should"))
+                }
+            }),
+        )
         .route("/broken", get(|| async { Body::from_stream(broken()) }))
 }
 
