@@ -5,6 +5,8 @@
 //! process drops out.
 #![forbid(unsafe_code)]
 
+mod buffer;
+mod driver;
 mod websocket;
 mod workloads;
 

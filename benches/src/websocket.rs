@@ -1,20 +1,14 @@
 //! WebSocket echo: in the core alone, and through driver and handler over a socket that is a buffer.
 
 use std::hint::black_box;
-use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use sinew_app::{Response, Router, WebSocketUpgrade, get};
-use sinew_proto::Instant;
 use sinew_proto::websocket::{Config, Connection, Event, Message};
-use sinew_runtime::{ConnectionConfig, Io, Job, Runtime, Serving, Shutdown};
+
+use crate::buffer::{NOW, turns};
 
 /// Messages of one read.
 pub(crate) const BATCH: usize = 32;
-
-const NOW: Instant = Instant::from_nanos(0);
 
 /// `BATCH` binary messages of `size` bytes, as a client sends them.
 fn batch(size: usize) -> Vec<u8> {
@@ -92,77 +86,8 @@ fn echo(wire: Vec<u8>, masks: usize, times: u32) {
         })
     }
     let app = Router::new().route("/", get(handler));
-    let serving = Serving::new(Still, app, ConnectionConfig::default(), Shutdown::new());
-    let written = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let request = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
     let expected = wire.len() - masks;
-    let io = Buffer { first: Some(request.to_vec()), wire, ready: true, written: written.clone() };
-    let mut connection = pin!(serving.connection(io, None));
-    let mut cx = Context::from_waker(Waker::noop());
-    assert!(connection.as_mut().poll(&mut cx).is_pending());
-    let mut total = written.load(std::sync::atomic::Ordering::Relaxed);
-    for _ in 0..times {
-        assert!(connection.as_mut().poll(&mut cx).is_pending());
-        let now = written.load(std::sync::atomic::Ordering::Relaxed);
-        assert_eq!(now - total, expected);
-        total = now;
-    }
-}
-
-/// Gives the request, then one batch in each turn.
-struct Buffer {
-    first: Option<Vec<u8>>,
-    wire: Vec<u8>,
-    ready: bool,
-    written: std::sync::Arc<std::sync::atomic::AtomicUsize>,
-}
-
-impl Io for Buffer {
-    fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        if !std::mem::replace(&mut self.ready, false) {
-            self.ready = true;
-            return Poll::Pending;
-        }
-        if let Some(first) = self.first.take() {
-            buf[..first.len()].copy_from_slice(&first);
-            return Poll::Ready(Ok(first.len()));
-        }
-        buf[..self.wire.len()].copy_from_slice(&self.wire);
-        Poll::Ready(Ok(self.wire.len()))
-    }
-
-    fn poll_write_vectored(&mut self, _: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let len = bufs.iter().map(|buf| buf.len()).sum();
-        self.written.fetch_add(len, std::sync::atomic::Ordering::Relaxed);
-        Poll::Ready(Ok(len))
-    }
-
-    fn poll_shutdown_write(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// A runtime in which no time passes.
-#[derive(Clone)]
-struct Still;
-
-impl Runtime for Still {
-    type Timer = ();
-
-    fn now(&self) -> Instant {
-        NOW
-    }
-
-    fn poll_timer(&self, (): &mut (), _: Instant, _: &mut Context<'_>) -> Poll<()> {
-        Poll::Pending
-    }
-
-    fn offload(&self, job: Job) -> Result<(), Job> {
-        Err(job)
-    }
-
-    fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(std::future::pending())
-    }
+    turns(app, Some(request), wire, expected, times);
 }

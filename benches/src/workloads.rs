@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use crate::websocket;
+use crate::{driver, websocket};
 
 use sinew_proto::http1::{
     BodyPlan, RequestHead, ResponseHead, Server,
@@ -22,6 +22,9 @@ pub(crate) const WORKLOADS: &[(&str, Workload)] = &[
     ("exchange/browser", |n| exchange(BROWSER, n)),
     ("exchange/two lines", |n| exchange(TWO_LINES, n)),
     ("chunked/64 of 1 KiB", chunked),
+    ("driver/two lines", |n| driver::requests(TWO_LINES, 1, 145, n)),
+    ("driver/two lines x16", |n| driver::requests(TWO_LINES, 16, 145, n)),
+    ("driver/browser", |n| driver::requests(BROWSER, 1, 136, n)),
     ("websocket core/32 of 64 B", |n| websocket::core(64, n)),
     ("websocket core/32 of 1 KiB", |n| websocket::core(1024, n)),
     ("websocket echo/32 of 64 B", |n| websocket::driver(64, n)),
