@@ -19,11 +19,26 @@ use crate::{Field, FieldError, fields::members, grammar};
 /// assert_eq!(lines.append("x", "a\r\nset-cookie: b"), Err(FieldError::InvalidValue));
 /// # Ok::<(), FieldError>(())
 /// ```
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct FieldLines {
     /// `name ": " value CRLF` for each line.
     bytes: Vec<u8>,
     marks: u8,
+    /// The [`sketch`] of every name that was added: what is not in it is not among the lines.
+    names: u64,
+}
+
+/// The memory that the first line asks for: most responses have no more than this.
+const FIRST_CAPACITY: usize = 128;
+
+/// One bit that depends on a name, but not on its case.
+fn sketch(name: &str) -> u64 {
+    let edge = |byte: Option<&u8>| u32::from(byte.map_or(0, u8::to_ascii_lowercase));
+    let (first, last) = (edge(name.as_bytes().first()), edge(name.as_bytes().last()));
+    // Any length will do, and so will its lowest bits.
+    #[expect(clippy::cast_possible_truncation, reason = "the lowest bits will do")]
+    let length = name.len() as u32;
+    1 << (first.wrapping_mul(7).wrapping_add(last).wrapping_add(length.wrapping_mul(11)) % 64)
 }
 
 /// Names that the writer of a head must know about.
@@ -56,12 +71,12 @@ fn mark_of(name: &[u8]) -> u8 {
 impl FieldLines {
     /// No lines.
     pub const fn new() -> Self {
-        Self { bytes: Vec::new(), marks: 0 }
+        Self { bytes: Vec::new(), marks: 0, names: 0 }
     }
 
     /// No lines yet, with room for `bytes` bytes of them.
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), marks: 0 }
+        Self { bytes: Vec::with_capacity(bytes), marks: 0, names: 0 }
     }
 
     /// Adds a line after the others. White space around the value is left out.
@@ -71,12 +86,14 @@ impl FieldLines {
     pub fn append(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
         let value = grammar::trim_ows(value.as_ref());
         check(name, value)?;
-        self.bytes.reserve(name.len().saturating_add(value.len()).saturating_add(4));
+        let needed = name.len().saturating_add(value.len()).saturating_add(4);
+        self.bytes.reserve(if self.bytes.capacity() == 0 { needed.max(FIRST_CAPACITY) } else { needed });
         self.bytes.extend_from_slice(name.as_bytes());
         self.bytes.extend_from_slice(b": ");
         self.bytes.extend_from_slice(value);
         self.bytes.extend_from_slice(b"\r\n");
         self.marks |= mark_of(name.as_bytes());
+        self.names |= sketch(name);
         Ok(())
     }
 
@@ -100,6 +117,7 @@ impl FieldLines {
         for line in self.lines().filter(|line| !line.field.name.eq_ignore_ascii_case(name)) {
             kept.bytes.extend_from_slice(line.bytes);
             kept.marks |= mark_of(line.field.name.as_bytes());
+            kept.names |= sketch(line.field.name);
         }
         *self = kept;
         true
@@ -122,8 +140,7 @@ impl FieldLines {
 
     /// Whether there is a line of that name.
     pub fn contains(&self, name: &str) -> bool {
-        let bit = mark_of(name.as_bytes());
-        if bit != 0 { self.marks & bit != 0 } else { self.get(name).is_some() }
+        self.names & sketch(name) != 0 && self.get(name).is_some()
     }
 
     /// Whether there is no line.
@@ -135,6 +152,7 @@ impl FieldLines {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.marks = 0;
+        self.names = 0;
     }
 
     /// The lines as they are sent: `name: value CRLF` each, without the empty line at the end.
@@ -191,6 +209,15 @@ impl<'s> Iterator for Lines<'s> {
         Some(Line { bytes, field: Field { name, value } })
     }
 }
+
+/// The same lines in the same order.
+impl PartialEq for FieldLines {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for FieldLines {}
 
 impl fmt::Debug for FieldLines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -54,7 +54,7 @@ pub(crate) struct Http {
     peer: Option<SocketAddr>,
     /// There are enough connections: this one's first request is answered with 503.
     refused: bool,
-    exchange: Option<Box<Exchange>>,
+    exchange: Option<Exchange>,
     /// Tells the handler of the exchange what becomes of its client.
     watch: ClientWatch,
     /// An exchange whose client is gone, and whose handler finishes its work.
@@ -113,7 +113,7 @@ impl Http {
             incoming.end(Err(why));
         }
         if config == OnDisconnect::Finish && exchange.is_handling() {
-            self.unheard = Some(exchange);
+            self.unheard = Some(Box::new(exchange));
         }
         self.watch.settle(Gone::Lost);
     }
@@ -307,7 +307,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                     } else {
                         self.begin(&head, &input[at..], disconnect)
                     };
-                    self.http.exchange = Some(Box::new(exchange));
+                    self.http.exchange = Some(exchange);
                 }
                 Kind::Data { at, len } => self.deliver(&rest[at..at + len]),
                 // Not merged into the head (RFC 9110 §6.5.1).

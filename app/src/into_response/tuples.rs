@@ -11,8 +11,12 @@ impl<T: IntoResponse> IntoResponse for (StatusCode, T) {
 
 impl<V: AsRef<[u8]>, T: IntoResponse, const N: usize> IntoResponse for ([(&str, V); N], T) {
     fn into_response(self) -> Response {
-        match lines(&self.0) {
-            Ok(headers) => (headers, self.1).into_response(),
+        let mut response = self.1.into_response();
+        if response.failed {
+            return response;
+        }
+        match replace(response.headers_mut(), &self.0) {
+            Ok(()) => response,
             Err(_) => failed(),
         }
     }
@@ -50,12 +54,12 @@ fn with_status(status: StatusCode, mut response: Response) -> Response {
     response
 }
 
-fn lines<V: AsRef<[u8]>>(fields: &[(&str, V)]) -> Result<Headers, FieldError> {
-    let mut lines = Headers::new();
-    for (name, value) in fields {
-        lines.append(name, value)?;
+/// Replaces in `headers` every name that `given` has.
+fn replace<V: AsRef<[u8]>>(headers: &mut Headers, given: &[(&str, V)]) -> Result<(), FieldError> {
+    for (name, _) in given {
+        headers.remove(name);
     }
-    Ok(lines)
+    given.iter().try_for_each(|(name, value)| headers.append(name, value))
 }
 
 /// Replaces in `headers` every name that `given` has.

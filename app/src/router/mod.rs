@@ -186,9 +186,11 @@ impl Service for Router<()> {
         let Some(target) = route.get(request.method()) else {
             return method_not_allowed(&route.allow()).into();
         };
-        match target.placeholders.capture(request.path()) {
-            Ok(params) => request.params = params,
-            Err(_) => return plain(StatusCode::BAD_REQUEST).into(),
+        if !target.placeholders.is_empty() {
+            match target.placeholders.capture(request.path()) {
+                Ok(params) => request.params = params,
+                Err(_) => return plain(StatusCode::BAD_REQUEST).into(),
+            }
         }
         target.endpoint.call(request, ()).into()
     }

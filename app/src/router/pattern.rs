@@ -146,6 +146,10 @@ struct Placeholder {
 pub(super) struct NotUtf8;
 
 impl Placeholders {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What they stand for in a path that matches the route.
     pub(super) fn capture(&self, path: &str) -> Result<Params, NotUtf8> {
         let mut params = Vec::with_capacity(self.0.len());

@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use percent_encoding::percent_decode_str;
 
@@ -19,7 +20,43 @@ pub(super) struct Tree {
     root: Node,
     /// The routes without placeholders once more, by their path. One of these that matches comes
     /// before any other, so that the tree need not be asked.
-    literal: HashMap<Box<str>, usize>,
+    literal: HashMap<Box<str>, usize, BuildHasherDefault<PathHasher>>,
+}
+
+/// FNV-1a, eight bytes at a time. What is in the table are the routes of the application, not what
+/// clients send, so nobody can fill it with names of one hash.
+#[derive(Clone, Debug)]
+struct PathHasher(u64);
+
+impl Default for PathHasher {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl PathHasher {
+    fn mix(&mut self, word: u64) {
+        self.0 = (self.0 ^ word).wrapping_mul(0x0100_0000_01b3);
+        // The multiplication carries upwards only; tables look at both ends.
+        self.0 ^= self.0 >> 29;
+    }
+}
+
+impl Hasher for PathHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let mut words = bytes.chunks_exact(8);
+        for word in &mut words {
+            let word = word.try_into().map_or(0, u64::from_le_bytes);
+            self.mix(word);
+        }
+        for byte in words.remainder() {
+            self.mix(u64::from(*byte));
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
 }
 
 #[derive(Clone, Debug, Default)]
