@@ -1,6 +1,7 @@
 //! The request that a handler gets: an owned head, a body, and what the way here has added.
 
 use core::net::SocketAddr;
+use std::cell::RefCell;
 use std::fmt;
 
 use sinew_proto::http1::{RequestHead, RequestHeadBuf, Version};
@@ -30,7 +31,25 @@ pub struct Parts {
 /// How many bytes the extractors that collect a body take, unless the router says otherwise: 2 MiB.
 pub const DEFAULT_BODY_LIMIT: usize = 2 * 1024 * 1024;
 
+/// Heads that a thread keeps for the next requests, and the largest that is worth it.
+const KEPT_HEADS: usize = 32;
+const KEPT_HEAD_BYTES: usize = 4 * 1024;
+
+thread_local! {
+    /// The memory of heads whose requests are gone.
+    static HEADS: RefCell<Vec<RequestHeadBuf>> = const { RefCell::new(Vec::new()) };
+}
+
 impl Request {
+    /// A request with a copy of that head, in memory that an earlier one may have left.
+    pub fn received(head: &RequestHead<'_>, body: Body) -> Self {
+        // A thread that ends has no memory to give.
+        let kept = HEADS.try_with(|heads| heads.borrow_mut().pop());
+        let mut owned = kept.ok().flatten().unwrap_or_default();
+        owned.copy_from(head);
+        Self::new(owned, body)
+    }
+
     /// A request with that head and body.
     pub fn new(head: RequestHeadBuf, body: Body) -> Self {
         let method = Method::from(head.as_head().method());
@@ -190,6 +209,22 @@ impl Parts {
     /// The same, to change.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.extensions
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        let head = std::mem::take(&mut self.head);
+        if head.capacity() > KEPT_HEAD_BYTES {
+            return;
+        }
+        // A thread that ends keeps nothing.
+        let _ = HEADS.try_with(|heads| {
+            let mut heads = heads.borrow_mut();
+            if heads.len() < KEPT_HEADS {
+                heads.push(head);
+            }
+        });
     }
 }
 

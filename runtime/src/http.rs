@@ -16,7 +16,7 @@ use bytes::Bytes;
 use sinew_app::{
     Body, BodyError, ClientWatch, Disconnect, Gone, Request, Response, Service, StatusCode, Upgraded,
 };
-use sinew_proto::http1::{BodyLength, CloseAction, RequestHead, RequestHeadBuf, Server, server::Kind};
+use sinew_proto::http1::{BodyLength, CloseAction, RequestHead, Server, server::Kind};
 use sinew_proto::{Config, Instant, RecvError};
 
 use crate::exchange::{Exchange, HIGH_WATER, Progress, internal_error};
@@ -359,9 +359,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                 }
             }
         };
-        let mut owned = RequestHeadBuf::new();
-        owned.copy_from(head);
-        let request = Request::new(owned, body)
+        let request = Request::received(head, body)
             .with_peer(self.http.peer)
             .with_handle(self.serving.handle.clone())
             .with_disconnect(disconnect);

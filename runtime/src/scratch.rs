@@ -43,9 +43,10 @@ impl Scratch {
                 output: SendQueue::new(),
                 table: FieldTable::new(config),
                 max_fields: config.max_fields,
-                dates: Dates(DateCache::new(0)),
+                dates: Dates { cache: DateCache::new(0), current: None },
             })
         });
+        scratch.dates.current = None;
         // Two servers with different limits may share a thread.
         if scratch.max_fields != config.max_fields {
             scratch.table = FieldTable::new(config);
@@ -83,13 +84,19 @@ impl Scratch {
     }
 }
 
-/// The date, written once a second.
-pub(crate) struct Dates(DateCache);
+/// The date, asked for once a turn and written once a second.
+pub(crate) struct Dates {
+    cache: DateCache,
+    /// What it is in this turn.
+    current: Option<HttpDate>,
+}
 
 impl Dates {
-    /// The date of this second.
+    /// The date of this turn.
     pub(crate) fn now(&mut self) -> HttpDate {
-        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        *self.0.at(seconds)
+        *self.current.get_or_insert_with(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH);
+            *self.cache.at(since.map_or(0, |since| since.as_secs()))
+        })
     }
 }

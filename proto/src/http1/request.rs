@@ -161,6 +161,11 @@ impl RequestHeadBuf {
         self.head = Head { start: 0, ..head.head };
     }
 
+    /// How many bytes of a head it can hold without asking for memory.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// A head made from parts, checked as if it had been received: for tests, and for those who
     /// get requests from elsewhere. A `Host` is not needed.
     ///
