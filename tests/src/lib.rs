@@ -7,9 +7,15 @@
 
 mod adapters;
 mod connects;
+#[cfg(target_os = "linux")]
+pub mod hostile;
 mod parts;
 pub mod raw;
 mod temporary;
+#[cfg(target_os = "linux")]
+pub mod soak;
+#[cfg(target_os = "linux")]
+pub mod subject;
 pub mod websocket;
 pub mod ws_client;
 
