@@ -4,14 +4,13 @@
 //! server that stalls for a while is late for all that was due in it. A second echo, by a thread that
 //! does nothing else, is asked in the same way: how late it is, is the machine's doing.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::Flag;
 use crate::raw::{Client, get};
-use crate::subject::SHORT;
+use crate::{Count, Flag};
 
 /// Between two requests over the same connection.
 const KEPT: Duration = Duration::from_millis(4);
@@ -30,12 +29,15 @@ pub struct Latency {
     pub machine: Duration,
     /// How many answers of the server this is of.
     pub answers: usize,
+    /// How many requests were sent a second time, because the connection that was kept was closed.
+    pub again: usize,
 }
 
 /// A client that behaves. Wrong answers are panics in [`end`](Self::end).
 #[derive(Debug)]
 pub struct Neighbour {
     stop: Flag,
+    again: Count,
     kept: JoinHandle<Vec<Duration>>,
     fresh: JoinHandle<Vec<Duration>>,
     machine: JoinHandle<Vec<Duration>>,
@@ -59,18 +61,30 @@ impl Neighbour {
                 times
             })
         };
-        let mut kept: Option<(Client, Instant)> = None;
-        let kept = every(
-            KEPT,
+        let again = Count::default();
+        let kept = every(KEPT, {
+            let again = again.clone();
+            let mut kept: Option<Client> = None;
             Box::new(move || {
-                // An idle connection may be closed: if this thread was not let run for so long.
-                let alive = kept.take().filter(|(_, used)| used.elapsed() < SHORT / 2);
-                let mut client = alive.map_or_else(|| Client::connect(addr), |(client, _)| client);
-                hello(&mut client);
-                kept = Some((client, Instant::now()));
+                // One that was not let run for long enough is idle and may be closed, as for any client.
+                let client = kept.take().and_then(|client| match hello(client) {
+                    Err(error) => {
+                        assert_ne!(error.kind(), ErrorKind::WouldBlock, "no answer at all");
+                        again.add(1);
+                        None
+                    }
+                    answered => answered.ok(),
+                });
+                kept = client.or_else(|| hello(Client::connect(addr)).ok());
+                assert!(kept.is_some(), "no answer over a fresh connection");
+            })
+        });
+        let fresh = every(
+            FRESH,
+            Box::new(move || {
+                hello(Client::connect(addr)).expect("an answer over a fresh connection");
             }),
         );
-        let fresh = every(FRESH, Box::new(move || hello(&mut Client::connect(addr))));
         let mut echo = echo();
         let machine = every(
             KEPT,
@@ -79,7 +93,7 @@ impl Neighbour {
                 echo.read_exact(&mut [0]).expect("it is there");
             }),
         );
-        Self { stop, kept, fresh, machine }
+        Self { stop, again, kept, fresh, machine }
     }
 
     /// Ends it.
@@ -89,14 +103,21 @@ impl Neighbour {
         let fresh = self.fresh.join().expect("a wrong answer over a fresh connection");
         let machine = self.machine.join().expect("the echo");
         let answers = kept.len() + fresh.len();
-        Latency { kept: p99(kept), fresh: p99(fresh), machine: p99(machine), answers }
+        Latency {
+            kept: p99(kept),
+            fresh: p99(fresh),
+            machine: p99(machine),
+            answers,
+            again: self.again.now(),
+        }
     }
 }
 
-fn hello(client: &mut Client) {
-    client.send(get("/"));
-    let response = client.response();
+fn hello(mut client: Client) -> io::Result<Client> {
+    client.try_send(get("/"))?;
+    let response = client.try_response()?;
     assert_eq!((response.status, response.text(), response.closes()), (200, "hello\n", false));
+    Ok(client)
 }
 
 /// A connection to a thread that sends each byte back.

@@ -47,10 +47,11 @@ impl Peer {
         let socket = TcpSocket::new_v4().map_err(|error| error.to_string())?;
         // Little fits between the two ends, so that who does not read is noticed soon.
         let _ = socket.set_recv_buffer_size(16 * 1024);
+        let since = Instant::now();
         let stream = timeout(PATIENCE, socket.connect(addr)).await;
         let stream = stream.map_err(|_| "not accepted")?.map_err(|error| format!("not accepted: {error}"))?;
         let _ = stream.set_nodelay(true);
-        Ok(Self { stream, unread: Vec::new(), since: Instant::now() })
+        Ok(Self { stream, unread: Vec::new(), since })
     }
 
     pub(super) async fn send(&mut self, bytes: impl AsRef<[u8]>) -> Verdict {

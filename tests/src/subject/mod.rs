@@ -22,10 +22,10 @@ use socket2::{Domain, Socket, Type};
 pub use process::{Footprint, Process};
 
 /// Every deadline of a server with short ones.
-pub const SHORT: Duration = Duration::from_millis(500);
+pub const SHORT: Duration = Duration::from_millis(800);
 
 /// The largest body that `/read` takes.
-pub const BODY_LIMIT: usize = 256 * 1024;
+pub const BODY_LIMIT: usize = 32 * 1024;
 
 /// How long requests in flight may take after SIGTERM.
 pub const DRAIN: Duration = Duration::from_secs(10);
