@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""What idle WebSocket connections cost a server in memory.
+"""What idle connections cost a server in memory.
 
-    idle.py --port 8080 --pid PID [--path /ws] [--connections 10000] [--max-bytes 2048]
+    idle.py --port 8080 --pid PID [--http] [--path /ws] [--connections 10000] [--max-bytes 2048]
 
-Opens the connections, leaves them idle, and measures the process; then has one message echoed on
-each, and measures again. The figures are resident and private bytes per connection of that process
+Opens WebSockets, leaves them idle, and measures the process; then has one message echoed on
+each, and measures again. With --http the connections stay with HTTP: first none of them was used,
+then each was used for one request. The figures are resident and private bytes per connection of that process
 (`/proc/PID/smaps_rollup`), above what it had before; the kernel's socket buffers are not in them.
 With --max-bytes, more resident bytes than that at either moment is a failure. So is a connection
 that was refused, closed or answered wrongly. Needs Linux and Python's standard library.
@@ -167,6 +168,32 @@ def echo_all(crowd):
         crowd.exchange(sockets[start : start + BATCH], masked(0x2, PAYLOAD), take_echo)
 
 
+def get_all(crowd, path):
+    request = b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % path.encode("ascii")
+
+    def take_response(unread):
+        head, end, body = unread.partition(b"\r\n\r\n")
+        if not end:
+            return 0
+        length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length: ")]
+        if not head.startswith(b"HTTP/1.1 200 ") or len(length) != 1 or b"\nconnection: close" in head.lower():
+            raise Failure(f"the request was answered with {head[:200]!r}")
+        size = len(head) + len(end) + int(length[0].split()[1])
+        return size if len(unread) >= size else 0
+
+    sockets = list(crowd.sockets.values())
+    for start in range(0, len(sockets), BATCH):
+        crowd.exchange(sockets[start : start + BATCH], request, take_response)
+
+
+def connect_all(crowd, port, count):
+    for number in range(count):
+        crowd.open(port, None, number)
+        if number % BATCH == BATCH - 1:
+            # The backlog is short; who is not accepted yet is not counted as idle.
+            crowd.rest(0.02)
+
+
 def measure(options):
     allow_files(options.connections)
     before = memory(options.pid)
@@ -180,11 +207,17 @@ def measure(options):
         print(f"{moment}: {resident:.0f} bytes resident, {private:.0f} private, per connection")
         return resident
 
-    open_all(crowd, options.port, options.path, options.connections)
-    largest = look("open and idle")
-    echo_all(crowd)
-    largest = max(largest, look("after one echo on each"))
-    print(f"pings answered: {crowd.pings}")
+    if options.http:
+        connect_all(crowd, options.port, options.connections)
+        largest = look("open and never used")
+        get_all(crowd, options.path)
+        largest = max(largest, look("after one request on each"))
+    else:
+        open_all(crowd, options.port, options.path, options.connections)
+        largest = look("open and idle")
+        echo_all(crowd)
+        largest = max(largest, look("after one echo on each"))
+        print(f"pings answered: {crowd.pings}")
     for connection in crowd.sockets.values():
         # A reset leaves no port behind that would be taken for a minute.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -196,7 +229,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, required=True, help="of the server, on 127.0.0.1")
     parser.add_argument("--pid", type=int, required=True, help="the process of the server")
-    parser.add_argument("--path", default="/", help="where it echoes [/]")
+    parser.add_argument("--http", action="store_true", help="connections of HTTP, not WebSockets")
+    parser.add_argument("--path", default="/", help="where it echoes, or answers [/]")
     parser.add_argument("--connections", type=int, default=10_000, help="how many [10000]")
     parser.add_argument("--max-bytes", type=int, help="resident bytes per connection, at most")
     options = parser.parse_args()

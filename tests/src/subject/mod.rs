@@ -22,7 +22,7 @@ use socket2::{Domain, Socket, Type};
 pub use process::{Footprint, Process};
 
 /// Every deadline of a server with short ones.
-pub const SHORT: Duration = Duration::from_millis(800);
+pub const SHORT: Duration = Duration::from_millis(600);
 
 /// The largest body that `/read` takes.
 pub const BODY_LIMIT: usize = 32 * 1024;

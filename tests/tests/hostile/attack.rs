@@ -14,7 +14,10 @@ use crate::PROGRAM;
 const CROWD: usize = if cfg!(debug_assertions) { 400 } else { 2_000 };
 
 /// Of one kind alone.
-const FEW: usize = if cfg!(debug_assertions) { 15 } else { 60 };
+const FEW: usize = 60;
+
+/// How many kinds are made to attack before all do.
+const TOGETHER: usize = if cfg!(debug_assertions) { 9 } else { 1 };
 
 /// An idle server that is faster than this is taken to be this slow: a wake of a thread takes as long.
 const FLOOR: Duration = Duration::from_millis(1);
@@ -31,18 +34,19 @@ const KEPT_KIB: u64 = 4 * 1024;
 
 pub(crate) fn an_attack_of_every_kind(runtime: &str) {
     let mut server = Process::start(PROGRAM, runtime, "short").expect("it starts");
-    // What is started or allocated once, is: buffers of threads, arenas of the allocator.
-    check(&Crowd::start(server.addr(), &Kind::ALL, CROWD / 4, Duration::from_secs(1), FLOOR).end());
+    // What is started or allocated once, is: buffers of threads, and what the allocator keeps of a
+    // crowd of this size.
+    check(&Crowd::start(server.addr(), &Kind::ALL, CROWD, Duration::from_secs(1), FLOOR).end());
     thread::sleep(Duration::from_millis(500));
     let before = server.footprint().expect("it runs");
     let idle = watched(&server, || thread::sleep(Duration::from_secs(1))).1;
     println!("{runtime}: idle, {before:?}, {idle:?}");
 
-    for kind in Kind::ALL {
+    for kinds in Kind::ALL.chunks(TOGETHER) {
         let (arrive, time) = (Duration::from_millis(200), Duration::from_millis(400));
-        let attack = || Crowd::start(server.addr(), &[kind], FEW, arrive, time).end();
+        let attack = || Crowd::start(server.addr(), kinds, FEW, arrive, time).end();
         let latency = attacked(&server, idle, attack);
-        println!("{runtime}: {kind:?}, {latency:?}");
+        println!("{runtime}: {kinds:?}, {latency:?}");
     }
     let (arrive, time) = (Duration::from_secs(1), Duration::from_secs(5));
     let start = Instant::now();
