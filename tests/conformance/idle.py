@@ -191,7 +191,7 @@ def connect_all(crowd, port, count):
         crowd.open(port, None, number)
         if number % BATCH == BATCH - 1:
             # The backlog is short; who is not accepted yet is not counted as idle.
-            crowd.rest(0.02)
+            crowd.rest(0.005)
 
 
 def measure(options):

@@ -162,7 +162,7 @@ impl Peer {
 
     /// Reads nothing until the write deadline has passed for sure, and then looks at what is there.
     pub(super) async fn neglect(mut self) -> Result<Heard, Complaint> {
-        sleep(SHORT * 3).await;
+        sleep(SHORT * 5).await;
         self.restart();
         self.listen().await
     }

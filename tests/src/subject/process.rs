@@ -121,17 +121,30 @@ impl Process {
         })
     }
 
-    /// The time that it has computed, all threads together.
+    /// For how long its threads have run, and how long they could have but had no processor.
+    fn scheduled(&self) -> io::Result<(Duration, Duration)> {
+        let (mut ran, mut waited) = (0, 0);
+        for task in fs::read_dir(format!("/proc/{}/task", self.id()))? {
+            let text = fs::read_to_string(task?.path().join("schedstat"))?;
+            let mut nanos = text.split_whitespace().map(|word| word.parse::<u64>().unwrap_or(0));
+            ran += nanos.next().unwrap_or(0);
+            waited += nanos.next().unwrap_or(0);
+        }
+        Ok((Duration::from_nanos(ran), Duration::from_nanos(waited)))
+    }
+
+    /// How many times longer everything in it takes, while something happens, because others have the
+    /// processors: 1 if it has one whenever it wants.
     ///
     /// # Errors
     /// That it is gone.
-    fn computed(&self) -> io::Result<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id()))?;
-        // After the name, which may have blanks: the 12th and 13th are ticks of 10 ms.
-        let fields: Vec<&str> =
-            stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2).collect();
-        let ticks: u64 = fields.iter().filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
-        Ok(Duration::from_millis(ticks * 10))
+    pub fn slowed_during<T>(&self, happens: impl FnOnce() -> T) -> io::Result<(f64, T)> {
+        let before = self.scheduled()?;
+        let result = happens();
+        let after = self.scheduled()?;
+        let ran = after.0.saturating_sub(before.0).as_secs_f64().max(0.001);
+        let waited = after.1.saturating_sub(before.1).as_secs_f64();
+        Ok(((ran + waited) / ran, result))
     }
 
     /// The time that it computes while something happens.
@@ -139,9 +152,9 @@ impl Process {
     /// # Errors
     /// That it is gone.
     pub fn computed_during(&self, happens: impl FnOnce()) -> io::Result<Duration> {
-        let before = self.computed()?;
+        let before = self.scheduled()?.0;
         happens();
-        Ok(self.computed()?.saturating_sub(before))
+        Ok(self.scheduled()?.0.saturating_sub(before))
     }
 
     /// Sends SIGTERM, and does not wait.
