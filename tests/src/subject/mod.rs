@@ -97,7 +97,7 @@ fn run(
             runtime.block_on(async {
                 let serve = sinew_tokio::serve(tokio::net::TcpListener::from_std(listener)?, app)
                     .config(config)
-                    .drain_timeout(DRAIN)
+                    .drain(DRAIN)
                     .with_graceful_shutdown(shutdown.wait());
                 // A task of its own: the thread that blocks on it is no worker.
                 tokio::spawn(serve.into_future()).await.map_err(io::Error::other)?
@@ -112,14 +112,14 @@ fn run(
             let serve = sinew_smol::serve(smol::net::TcpListener::from(smol::Async::new(listener)?), app)
                 .executor(executor.clone())
                 .config(config)
-                .drain_timeout(DRAIN)
+                .drain(DRAIN)
                 .with_graceful_shutdown(shutdown.wait());
             smol::block_on(executor.run(serve.into_future()))
         }
         "std" => sinew_std::serve(listener, app)
-            .threads(THREADS)
+            .workers(THREADS)
             .config(config)
-            .drain_timeout(DRAIN)
+            .drain(DRAIN)
             .with_graceful_shutdown(shutdown.wait())
             .run(),
         other => Err(io::Error::other(format!("no runtime is called {other}"))),
