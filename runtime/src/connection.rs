@@ -6,7 +6,7 @@ use core::task::{Context, Poll, ready};
 
 use sinew_app::{Service, Upgraded};
 
-use crate::http::{End, Http, Turn};
+use crate::http::{Budget, End, Http, Turn};
 use crate::scratch::Scratch;
 use crate::serving::Member;
 use crate::transport::Transport;
@@ -53,7 +53,8 @@ impl<I: Io, R: Runtime, S: Service> Future for Connection<I, R, S> {
             ready!(transport.turn(&serving.config.http1, |transport, scratch| {
                 if let Stage::Http(http) = stage {
                     let now = runtime.now();
-                    let turn = Turn { http, transport, serving, scratch, now, switched: None };
+                    let budget = Budget::NEW;
+                    let turn = Turn { http, transport, serving, scratch, now, budget, switched: None };
                     match ready!(turn.run(cx, phase)) {
                         End::Closed => return Poll::Ready(()),
                         End::Switched(protocol) => {

@@ -22,11 +22,15 @@ use sinew_proto::{Config, Instant, RecvError};
 use crate::exchange::{Exchange, HIGH_WATER, Progress, internal_error};
 use crate::scratch::Scratch;
 use crate::sending::Given;
-use crate::transport::Transport;
+use crate::transport::{TURN_BYTES, Transport};
 use crate::{Io, OnDisconnect, Phase, Rejected, Runtime, Serving};
 
 /// Rounds of a turn before other connections of the thread get theirs.
 const ROUNDS: usize = 16;
+
+/// Events of a turn before other connections get theirs: a body in chunks of one byte has so many in
+/// 24 KiB.
+const EVENTS: usize = 4_096;
 
 /// While a response is awaited, at most this much of what follows is taken from the socket.
 const READ_AHEAD: usize = 16 * 1024;
@@ -150,14 +154,34 @@ pub(crate) struct Turn<'a, I, R: Runtime, S> {
     pub(crate) serving: &'a Serving<R, S>,
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) now: Instant,
+    /// What this turn may still do.
+    pub(crate) budget: Budget,
     /// What takes over, once it is known.
     pub(crate) switched: Option<Box<dyn Upgraded>>,
+}
+
+/// What a connection may do before others of its thread get their turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    bytes: usize,
+    events: usize,
+}
+
+impl Budget {
+    pub(crate) const NEW: Self = Self { bytes: TURN_BYTES, events: EVENTS };
+
+    fn is_spent(self) -> bool {
+        self.bytes == 0 || self.events == 0
+    }
 }
 
 impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
     pub(crate) fn run(mut self, cx: &mut Context<'_>, phase: Phase) -> Poll<End> {
         // The connection may outlast it, and is waited for until it ends.
         let _ = self.http.poll_unheard(cx);
+        if self.http.core.poll_timeout().is_some_and(|due| due <= self.now) && self.read_late(cx).is_err() {
+            return Poll::Ready(End::Closed);
+        }
         for round in 0..ROUNDS {
             if let Err(error) = self.http.core.handle_timeout(self.now) {
                 self.reject(error);
@@ -188,6 +212,9 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
             if (self.http.left && self.scratch.output.is_empty()) || self.has_lingered(phase) {
                 return Poll::Ready(End::Closed);
             }
+            if self.budget.is_spent() {
+                break;
+            }
             if self.wants_read(cx) {
                 self.http.probe = None;
                 match self.read(cx) {
@@ -215,6 +242,17 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         // There is more to do; others first.
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// A deadline has passed. What has arrived in time is not late because nobody has looked.
+    fn read_late(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        self.process_tail(cx);
+        if self.switched.is_none() && self.wants_read(cx) {
+            if let Poll::Ready(result) = self.read(cx) {
+                result?;
+            }
+        }
+        Ok(())
     }
 
     /// The server drains: what is in flight is finished; what waits for a request, waits a moment
@@ -287,7 +325,10 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
     /// much was consumed.
     fn process(&mut self, input: &[u8], cx: &mut Context<'_>) -> usize {
         let mut at = 0;
-        while self.scratch.output.len() < HIGH_WATER {
+        // The pieces of a body that stand in one read are handed on as one.
+        let mut pieces = Vec::new();
+        while self.scratch.output.len() < HIGH_WATER && self.budget.events > 0 {
+            self.budget.events -= 1;
             let rest = &input[at..];
             let step = match self.http.core.advance(rest, &mut self.scratch.table, self.now) {
                 Ok(step) => step,
@@ -297,6 +338,15 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                 }
             };
             at += step.consumed;
+            if let Kind::Data { at, len } = step.event {
+                if self.http.exchange.as_ref().is_some_and(|exchange| exchange.incoming.is_some()) {
+                    pieces.extend_from_slice(&rest[at..at + len]);
+                }
+                continue;
+            }
+            if !pieces.is_empty() {
+                self.deliver(&mut pieces);
+            }
             match step.event {
                 Kind::Request => {
                     let disconnect = self.watch();
@@ -309,7 +359,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                     };
                     self.http.exchange = Some(exchange);
                 }
-                Kind::Data { at, len } => self.deliver(&rest[at..at + len]),
+                Kind::Data { .. } => {}
                 // Not merged into the head (RFC 9110 §6.5.1).
                 Kind::Trailers => {
                     if let Some(incoming) = self.http.exchange.as_ref().and_then(|e| e.incoming.as_ref()) {
@@ -331,6 +381,9 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                 }
                 Kind::Upgraded | Kind::Closed => break,
             }
+        }
+        if !pieces.is_empty() {
+            self.deliver(&mut pieces);
         }
         at
     }
@@ -371,12 +424,12 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
     }
 
     /// Gives a piece of the request body to whoever reads it; if nobody does, it is dropped.
-    fn deliver(&mut self, piece: &[u8]) {
+    fn deliver(&mut self, piece: &mut Vec<u8>) {
         let Some(exchange) = &mut self.http.exchange else {
             return;
         };
         if let Some(incoming) = &exchange.incoming {
-            if incoming.push(Bytes::copy_from_slice(piece)).is_err() {
+            if incoming.push(mem::take(piece).into()).is_err() {
                 exchange.incoming = None;
                 self.http.core.discard_body();
             }
@@ -503,6 +556,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
     /// One read, and the events in it.
     fn read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let n = ready!(self.transport.read(cx, self.scratch))?;
+        self.budget.bytes = self.budget.bytes.saturating_sub(n);
         if n == 0 {
             self.http.core.end_of_input(self.now);
             if self.serving.config.on_disconnect == OnDisconnect::CancelWhenEnded {

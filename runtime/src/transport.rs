@@ -11,6 +11,9 @@ use sinew_proto::{Config, Instant, SendQueue};
 use crate::scratch::Scratch;
 use crate::{Io, Runtime};
 
+/// Bytes that are read for a connection in one turn, about, before others of its thread get theirs.
+pub(crate) const TURN_BYTES: usize = 256 * 1024;
+
 /// How many slices one write takes.
 const SLICES: usize = 16;
 

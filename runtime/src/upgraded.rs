@@ -7,7 +7,7 @@ use sinew_app::{Received, Upgraded};
 use sinew_proto::Instant;
 
 use crate::scratch::Scratch;
-use crate::transport::Transport;
+use crate::transport::{TURN_BYTES, Transport};
 use crate::{Io, Runtime};
 
 /// Rounds of a turn before other connections of the thread get theirs.
@@ -27,8 +27,8 @@ pub(crate) fn turn<I: Io, R: Runtime>(
     let mut now = runtime.now();
     // The application is polled once at least: it may have been woken.
     let mut more = true;
+    let mut bytes = 0;
     for _ in 0..ROUNDS {
-        protocol.handle_timeout(now);
         let mut fresh = 0;
         let reads = !transport.end_of_input && protocol.wants_read(now);
         if reads {
@@ -45,6 +45,11 @@ pub(crate) fn turn<I: Io, R: Runtime>(
                 Poll::Pending => {}
             }
         }
+        // What has arrived in time is not late because nobody has looked.
+        if fresh == 0 && protocol.poll_timeout().is_some_and(|due| due <= now) {
+            protocol.handle_timeout(now);
+            more = true;
+        }
         if more {
             feed(protocol, cx, scratch, fresh, now);
             let Ok(progress) = transport.flush(cx, &mut scratch.output) else {
@@ -57,6 +62,10 @@ pub(crate) fn turn<I: Io, R: Runtime>(
             // The application may have made room in this very turn.
             let reads_again = !reads && !transport.end_of_input && protocol.wants_read(now);
             if fresh > 0 || more || reads_again {
+                bytes += fresh;
+                if bytes >= TURN_BYTES {
+                    break;
+                }
                 continue;
             }
         }
@@ -66,6 +75,8 @@ pub(crate) fn turn<I: Io, R: Runtime>(
         now = runtime.now();
         more = true;
     }
+    // A peer that sends without end has deadlines, too.
+    protocol.handle_timeout(now);
     // There is more to do; others first.
     cx.waker().wake_by_ref();
     Poll::Pending

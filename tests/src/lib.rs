@@ -11,11 +11,11 @@ mod connects;
 pub mod hostile;
 mod parts;
 pub mod raw;
-mod temporary;
 #[cfg(target_os = "linux")]
 pub mod soak;
 #[cfg(target_os = "linux")]
 pub mod subject;
+mod temporary;
 pub mod websocket;
 pub mod ws_client;
 

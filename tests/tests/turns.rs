@@ -1,0 +1,253 @@
+//! One turn of the driver: how much it does before others get theirs, and what counts as late. The
+//! socket is a buffer, and the clock is moved by hand.
+
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use sinew_app::{Body, Router, get, post};
+use sinew_proto::Instant;
+use sinew_runtime::{ConnectionConfig, Io, Job, Runtime, Serving, Shutdown};
+
+#[derive(Clone, Default)]
+struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    fn forward(&self, seconds: u64) {
+        self.0.fetch_add(seconds * 1_000_000_000, Ordering::Relaxed);
+    }
+}
+
+impl Runtime for Clock {
+    type Timer = ();
+
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.0.load(Ordering::Relaxed))
+    }
+
+    fn poll_timer(&self, (): &mut (), deadline: Instant, _: &mut Context<'_>) -> Poll<()> {
+        if deadline <= self.now() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn offload(&self, job: Job) -> Result<(), Job> {
+        Err(job)
+    }
+
+    fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// What the client has sent and got.
+#[derive(Clone, Default)]
+struct Wire(Arc<Mutex<Lines>>);
+
+#[derive(Default)]
+struct Lines {
+    sent: Vec<u8>,
+    /// Sent again and again behind it.
+    forever: Vec<u8>,
+    read: usize,
+    got: Vec<u8>,
+}
+
+impl Wire {
+    fn send(&self, bytes: impl AsRef<[u8]>) {
+        self.0.lock().unwrap().sent.extend_from_slice(bytes.as_ref());
+    }
+
+    fn send_forever(&self, bytes: &[u8]) {
+        self.0.lock().unwrap().forever = bytes.to_vec();
+    }
+
+    fn read(&self) -> usize {
+        self.0.lock().unwrap().read
+    }
+
+    fn got(&self) -> String {
+        String::from_utf8_lossy(&std::mem::take(&mut self.0.lock().unwrap().got)).into_owned()
+    }
+}
+
+impl Io for Wire {
+    fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut lines = self.0.lock().unwrap();
+        while lines.sent.len() < buf.len() && !lines.forever.is_empty() {
+            let again = lines.forever.clone();
+            lines.sent.extend_from_slice(&again);
+        }
+        let n = lines.sent.len().min(buf.len());
+        if n == 0 {
+            return Poll::Pending;
+        }
+        buf[..n].copy_from_slice(&lines.sent[..n]);
+        lines.sent.drain(..n);
+        lines.read += n;
+        Poll::Ready(Ok(n))
+    }
+
+    fn poll_write_vectored(&mut self, _: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let mut lines = self.0.lock().unwrap();
+        let before = lines.got.len();
+        bufs.iter().for_each(|buf| lines.got.extend_from_slice(buf));
+        Poll::Ready(Ok(lines.got.len() - before))
+    }
+
+    fn poll_shutdown_write(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Pieces and bytes of the body that the handler of [`app`] has got.
+#[derive(Clone, Default)]
+struct Seen {
+    pieces: Arc<AtomicUsize>,
+    bytes: Arc<AtomicUsize>,
+}
+
+fn app(seen: &Seen) -> Router {
+    let seen = seen.clone();
+    let count = move |mut body: Body| {
+        let seen = seen.clone();
+        async move {
+            while let Ok(Some(piece)) = body.chunk().await {
+                seen.pieces.fetch_add(1, Ordering::Relaxed);
+                seen.bytes.fetch_add(piece.len(), Ordering::Relaxed);
+            }
+            seen.bytes.load(Ordering::Relaxed).to_string()
+        }
+    };
+    Router::new().route("/", get(|| async { "hello" })).route("/count", post(count))
+}
+
+const UPLOAD: &str = "POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// Runs `test` with a connection: its wire, its clock, and one turn of it, which says whether it is over
+/// and whether it wants another turn at once.
+fn with_connection(test: impl FnOnce(&Wire, &Clock, &Seen, &mut dyn FnMut() -> (bool, bool))) {
+    let (wire, clock, seen) = (Wire::default(), Clock::default(), Seen::default());
+    let serving = Serving::new(clock.clone(), app(&seen), ConnectionConfig::default(), Shutdown::new());
+    let mut connection = pin!(serving.connection(wire.clone(), None));
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(woken.clone());
+    let mut turn = || {
+        woken.0.store(false, Ordering::Relaxed);
+        let over = connection.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+        (over, woken.0.load(Ordering::Relaxed))
+    };
+    test(&wire, &clock, &seen, &mut turn);
+}
+
+#[test]
+fn a_flood_of_tiny_chunks_leaves_room_for_others() {
+    with_connection(|wire, _, seen, turn| {
+        wire.send(UPLOAD);
+        wire.send_forever(b"1\r\nx\r\n");
+        for turns in 1..20 {
+            assert_eq!(turn(), (false, true), "it goes on, but others first");
+            let bytes = seen.bytes.load(Ordering::Relaxed);
+            assert!(bytes > turns * 500 && bytes <= turns * 5_000, "{bytes} chunks in {turns} turns");
+        }
+        assert!(wire.read() <= 1 << 20, "it reads no more than it looks at: {}", wire.read());
+    });
+}
+
+#[test]
+fn a_fast_upload_leaves_room_for_others() {
+    with_connection(|wire, _, seen, turn| {
+        wire.send(UPLOAD);
+        wire.send_forever(&[b"10000\r\n".as_slice(), &vec![b'x'; 0x1_0000], b"\r\n"].concat());
+        for turns in 1..20 {
+            assert_eq!(turn(), (false, true));
+            assert!(wire.read() <= turns * (512 << 10), "{} bytes in {turns} turns", wire.read());
+        }
+        assert!(seen.bytes.load(Ordering::Relaxed) > 20 * (100 << 10));
+    });
+}
+
+#[test]
+fn the_chunks_of_one_read_are_one_piece() {
+    with_connection(|wire, _, seen, turn| {
+        wire.send(UPLOAD);
+        turn();
+        wire.send("1\r\na\r\n2\r\nbc\r\n3;x=y\r\ndef\r\n".repeat(50));
+        turn();
+        assert_eq!(seen.pieces.load(Ordering::Relaxed), 1);
+        assert_eq!(seen.bytes.load(Ordering::Relaxed), 300);
+        wire.send("1\r\ng\r\n0\r\n\r\n");
+        turn();
+        assert!(wire.got().ends_with("\r\n\r\n301"));
+    });
+}
+
+#[test]
+fn what_has_come_before_a_broken_chunk_is_handed_on() {
+    with_connection(|wire, _, seen, turn| {
+        wire.send(UPLOAD);
+        turn();
+        wire.send("3\r\nabc\r\n+1\r\n");
+        turn();
+        assert_eq!(seen.bytes.load(Ordering::Relaxed), 0, "the handler is dropped with it");
+        assert!(wire.got().starts_with("HTTP/1.1 400"));
+    });
+}
+
+#[test]
+fn a_request_that_came_in_time_is_not_late_because_nobody_looked() {
+    with_connection(|wire, clock, _, turn| {
+        wire.send(GET);
+        turn();
+        assert!(wire.got().starts_with("HTTP/1.1 200"));
+        // The thread was busy with others for two minutes.
+        clock.forward(120);
+        wire.send(GET);
+        assert!(!turn().0);
+        assert!(wire.got().starts_with("HTTP/1.1 200"), "the idle deadline");
+
+        wire.send(&GET[..20]);
+        turn();
+        clock.forward(15);
+        wire.send(&GET[20..]);
+        assert!(!turn().0);
+        assert!(wire.got().starts_with("HTTP/1.1 200"), "the head's deadline");
+
+        wire.send(UPLOAD);
+        turn();
+        clock.forward(90);
+        wire.send("3\r\nabc\r\n0\r\n\r\n");
+        assert!(!turn().0);
+        assert!(wire.got().starts_with("HTTP/1.1 200"), "the body's deadline");
+    });
+}
+
+#[test]
+fn who_is_late_is_late() {
+    with_connection(|wire, clock, _, turn| {
+        wire.send(GET);
+        turn();
+        wire.got();
+        clock.forward(61);
+        assert!(turn().0, "the idle deadline");
+    });
+    with_connection(|wire, clock, _, turn| {
+        wire.send(&GET[..10]);
+        turn();
+        clock.forward(11);
+        wire.send(&GET[10..20]);
+        turn();
+        assert!(wire.got().starts_with("HTTP/1.1 408"), "a piece more of the head does not help");
+    });
+}
