@@ -333,6 +333,8 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
             let step = match self.http.core.advance(rest, &mut self.scratch.table, self.now) {
                 Ok(step) => step,
                 Err(error) => {
+                    // A handler that finishes whatever its client does gets what came before.
+                    self.deliver(&mut pieces);
                     self.reject(error);
                     continue;
                 }

@@ -92,7 +92,9 @@ impl Io for Wire {
     fn poll_write_vectored(&mut self, _: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let mut lines = self.0.lock().unwrap();
         let before = lines.got.len();
-        bufs.iter().for_each(|buf| lines.got.extend_from_slice(buf));
+        for buf in bufs {
+            lines.got.extend_from_slice(buf);
+        }
         Poll::Ready(Ok(lines.got.len() - before))
     }
 
