@@ -142,17 +142,18 @@ fn smol_runtime(settings: &Settings) -> SmolRuntime {
 
 /// All of it as tasks of an executor that is there.
 fn spawn_here<S: Service>(mut launch: Launch<S>, spawner: &Spawner) -> io::Result<()> {
+    let ending = Ending::new(launch.control.clone());
     let runtime = smol_runtime(&launch.settings);
     let serving = launch.serving(runtime.clone());
     for socket in std::mem::take(&mut launch.sockets) {
         spawn_accept(socket, &serving, launch.settings.nodelay, spawner)?;
     }
-    let ending = Ending::new(launch.control.clone());
     spawner.spawn(async move { ending.with(launch.oversee(runtime).await) });
     Ok(())
 }
 
-/// A thread for each worker. The first one is told when to end, and tells the others.
+/// A thread for each worker, and one that waits for the end: a handler that blocks a worker for ever shall not
+/// keep the server from ending.
 fn spawn_workers<S: Service>(mut launch: Launch<S>, workers: usize) -> io::Result<()> {
     let ending = Ending::new(launch.control.clone());
     let runtime = smol_runtime(&launch.settings);
@@ -165,23 +166,35 @@ fn spawn_workers<S: Service>(mut launch: Launch<S>, workers: usize) -> io::Resul
         }
         executors.push(executor);
     }
-    let named = |index| thread::Builder::new().name(format!("sinew-smol-{index}"));
-    let stop = Shutdown::new();
-    let mut executors = executors.into_iter().enumerate();
-    let Some((_, first)) = executors.next() else { return Ok(()) };
-    let others = executors
+    let stop = StopWorkers(Shutdown::new());
+    let threads = executors
+        .into_iter()
+        .enumerate()
         .map(|(index, executor)| {
-            let stop = stop.wait();
-            named(index).spawn(move || smol::block_on(executor.run(stop)))
+            let stop = stop.0.wait();
+            named(&index.to_string()).spawn(move || smol::block_on(executor.run(stop)))
         })
         .collect::<io::Result<Vec<_>>>()?;
-    named(0).spawn(move || {
-        let result = smol::block_on(first.run(launch.oversee(runtime)));
-        stop.trigger();
-        join_all(others);
+    named("end").spawn(move || {
+        let result = smol::block_on(launch.oversee(runtime));
+        drop(stop);
+        join_all(threads);
         ending.with(result);
     })?;
     Ok(())
+}
+
+fn named(name: &str) -> thread::Builder {
+    thread::Builder::new().name(format!("sinew-smol-{name}"))
+}
+
+/// Ends the workers when it is dropped, also because one of them could not be had.
+struct StopWorkers(Shutdown);
+
+impl Drop for StopWorkers {
+    fn drop(&mut self) {
+        self.0.trigger();
+    }
 }
 
 fn spawn_accept<S: Service>(

@@ -97,37 +97,47 @@ impl<S: Service> Server<S> {
 }
 
 fn start<S: Service>(mut launch: Launch<S>, workers: usize, thread_each: bool) -> io::Result<()> {
+    let ending = Ending::new(launch.control.clone());
     let epoch = Instant::now();
     let loops = (0..workers).map(|_| EventLoop::new(epoch)).collect::<io::Result<Vec<_>>>()?;
+    // One that no connection is on: a handler that blocks its loop for ever shall not keep the server from
+    // ending. It keeps the timers of threads that are no loops, too.
+    let overseer = EventLoop::new(epoch)?;
     let handles: Arc<[LoopHandle]> = loops.iter().map(|each| each.handle().clone()).collect();
     let Some(first) = handles.first() else { return Ok(()) };
 
+    // Running first: a loop that never runs would keep its tasks, and they their listening sockets.
+    let named = |name: &str| thread::Builder::new().name(format!("sinew-loop-{name}"));
+    let stop = StopAll(loops.iter().chain([&overseer]).map(|each| each.handle().clone()).collect());
+    let (report, reported) = std::sync::mpsc::channel();
+    let mut threads = Vec::new();
+    for (index, each) in loops.into_iter().enumerate() {
+        // Without one of them the others do not go on.
+        let (stop, report) = (StopAll(stop.0.clone()), report.clone());
+        threads.push(named(&index.to_string()).spawn(move || {
+            let _stop = stop;
+            if let Err(error) = each.run() {
+                // Somebody waits for it below.
+                let _ = report.send(Err(error));
+            }
+        })?);
+    }
+
     let pool = Pool::new(launch.settings.blocking_threads, launch.settings.blocking_queue);
-    let runtime = StdRuntime::new(first.clone(), pool);
+    let runtime = StdRuntime::new(overseer.handle().clone(), pool);
     let serving = launch.serving(runtime.clone());
     let homes = if thread_each { Homes::Threads(epoch) } else { Homes::Loops(handles.clone(), 0) };
     for socket in std::mem::take(&mut launch.sockets) {
         listen(socket, &serving, launch.settings.nodelay, &homes, first)?;
     }
-    let ending = Ending::new(launch.control.clone());
-    let stop = StopAll(handles.clone());
-    let (report, reported) = std::sync::mpsc::channel();
-    first.spawn(Box::pin(async move {
-        let _stop = stop;
-        // Somebody waits for it below, unless the loop has failed.
-        let _ = report.send(launch.oversee(runtime).await);
-    }));
-
-    let mut loops = loops.into_iter().enumerate();
-    let Some((_, first)) = loops.next() else { return Ok(()) };
-    let named = |index| thread::Builder::new().name(format!("sinew-loop-{index}"));
-    let stop = StopAll(handles);
-    let others =
-        loops.map(|(index, each)| named(index).spawn(move || each.run())).collect::<io::Result<Vec<_>>>()?;
-    named(0).spawn(move || {
-        let result = first.run();
-        drop(stop);
-        join_all(others);
+    drop(serving);
+    named("end").spawn(move || {
+        overseer.handle().spawn(Box::pin(async move {
+            let _stop = stop;
+            let _ = report.send(launch.oversee(runtime).await);
+        }));
+        let result = overseer.run();
+        join_all(threads);
         let lost = || Err(io::Error::other("the server has ended before it was told to"));
         ending.with(result.and_then(|()| reported.try_recv().unwrap_or_else(|_| lost())));
     })?;

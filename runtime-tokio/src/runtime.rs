@@ -24,7 +24,11 @@ impl TokioRuntime {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn new(limit: usize) -> Self {
-        let handle = tokio::runtime::Handle::current();
+        Self::of(&tokio::runtime::Handle::current(), limit)
+    }
+
+    pub(crate) fn of(handle: &tokio::runtime::Handle, limit: usize) -> Self {
+        let handle = handle.clone();
         Self { epoch: tokio::time::Instant::now(), jobs: JobLimit::new(limit), handle }
     }
 }

@@ -128,63 +128,95 @@ fn jobs(settings: &Settings) -> usize {
 
 /// All of it as tasks of the runtime that is there.
 fn spawn_here<S: Service>(mut launch: Launch<S>, handle: &Handle) -> io::Result<()> {
+    let ending = Ending::new(launch.control.clone());
     let runtime = TokioRuntime::new(jobs(&launch.settings));
     let serving = launch.serving(runtime.clone());
     for socket in std::mem::take(&mut launch.sockets) {
         spawn_accept(socket, &serving, launch.settings.nodelay, handle)?;
     }
-    let ending = Ending::new(launch.control.clone());
     handle.spawn(async move { ending.with(launch.oversee(runtime).await) });
     Ok(())
 }
 
-/// A thread for each worker. The first one is told when to end, and tells the others.
+/// A thread for each worker, and one that waits for the end: a handler that blocks a worker for ever shall not
+/// keep the server from ending.
 fn spawn_workers<S: Service>(mut launch: Launch<S>, workers: usize) -> io::Result<()> {
     let ending = Ending::new(launch.control.clone());
-    let built = launch.split(workers)?.into_iter().map(|sockets| worker(&launch, sockets));
-    let mut built = built.collect::<io::Result<Vec<_>>>()?.into_iter().enumerate();
-    let Some((_, (tokio, runtime))) = built.next() else { return Ok(()) };
-    let stop = Shutdown::new();
-    let others = built
-        .map(|(index, (tokio, _))| {
-            let stop = stop.wait();
-            named(index).spawn(move || run(tokio, stop))
+    let sockets = launch.split(workers)?;
+    let workers =
+        sockets.into_iter().map(|sockets| worker(&launch, sockets)).collect::<io::Result<Vec<_>>>()?;
+    let overseer = Background::new(Builder::new_current_thread().enable_all())?;
+    let stop = StopWorkers(Shutdown::new());
+    let threads = workers
+        .into_iter()
+        .enumerate()
+        .map(|(index, worker)| {
+            let stop = stop.0.wait();
+            named(&index.to_string()).spawn(move || worker.run(stop))
         })
         .collect::<io::Result<Vec<_>>>()?;
-    named(0).spawn(move || {
-        let result = run(tokio, launch.oversee(runtime));
-        stop.trigger();
-        join_all(others);
+    named("end").spawn(move || {
+        let runtime = TokioRuntime::of(overseer.handle(), 0);
+        let result = overseer.run(launch.oversee(runtime));
+        drop(stop);
+        join_all(threads);
         ending.with(result);
     })?;
     Ok(())
 }
 
+/// Ends the workers when it is dropped, also because one of them could not be had.
+struct StopWorkers(Shutdown);
+
+impl Drop for StopWorkers {
+    fn drop(&mut self) {
+        self.0.trigger();
+    }
+}
+
 /// The runtime of one worker, with its accept loops.
-fn worker<S: Service>(launch: &Launch<S>, sockets: Vec<ListenSocket>) -> io::Result<(Runtime, TokioRuntime)> {
+fn worker<S: Service>(launch: &Launch<S>, sockets: Vec<ListenSocket>) -> io::Result<Background> {
     let settings = &launch.settings;
     let threads = settings.blocking_threads.max(1);
-    let tokio = Builder::new_current_thread().max_blocking_threads(threads).enable_all().build()?;
-    let runtime = {
-        let _context = tokio.enter();
-        TokioRuntime::new(jobs(settings))
-    };
-    let serving = launch.serving(runtime.clone());
+    let tokio = Background::new(Builder::new_current_thread().max_blocking_threads(threads).enable_all())?;
+    let serving = launch.serving(TokioRuntime::of(tokio.handle(), jobs(settings)));
     for socket in sockets {
         spawn_accept(socket, &serving, settings.nodelay, tokio.handle())?;
     }
-    Ok((tokio, runtime))
+    Ok(tokio)
 }
 
-fn named(index: usize) -> thread::Builder {
-    thread::Builder::new().name(format!("sinew-tokio-{index}"))
+fn named(name: &str) -> thread::Builder {
+    thread::Builder::new().name(format!("sinew-tokio-{name}"))
 }
 
-fn run<T>(tokio: Runtime, end: impl Future<Output = T>) -> T {
-    let result = tokio.block_on(end);
-    // Not dropped: that would wait for a job that blocks for ever.
-    tokio.shutdown_background();
-    result
+/// A runtime that ends without waiting for a job that blocks for ever. So it may end inside of another one.
+struct Background(Option<Runtime>);
+
+impl Background {
+    fn new(builder: &mut Builder) -> io::Result<Self> {
+        builder.build().map(|runtime| Self(Some(runtime)))
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+
+    fn handle(&self) -> &Handle {
+        self.runtime().handle()
+    }
+
+    fn run<T>(self, end: impl Future<Output = T>) -> T {
+        self.runtime().block_on(end)
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 fn spawn_accept<S: Service>(

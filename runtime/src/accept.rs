@@ -12,7 +12,7 @@ use std::sync::Arc;
 use sinew_app::Service;
 
 use crate::gate::Entry;
-use crate::{Phase, Runtime, Seat, Serving};
+use crate::{Guard, Phase, Runtime, Seat, Serving};
 
 /// Connections accepted in one turn, before those that are there get theirs.
 const BATCH: usize = 64;
@@ -35,36 +35,64 @@ pub trait Listener: Unpin + Send + 'static {
 /// Accepts connections until the server drains, and gives each with its [`Seat`] to `spawn`, which makes
 /// a [`Connection`](crate::Connection) of the two and runs it. Those who have connected by the time of
 /// the signal are served: they may have sent a request already.
-pub async fn accept<L, R, S>(
-    mut listener: L,
-    serving: Arc<Serving<R, S>>,
-    mut spawn: impl FnMut(L::Socket, Seat<R, S>),
-) where
+///
+/// It counts as live from the call on, not from its first turn, and until the listener is closed: a server
+/// that has drained has served everybody, and nobody finds it listening.
+pub fn accept<L, R, S, F>(listener: L, serving: Arc<Serving<R, S>>, spawn: F) -> impl Future<Output = ()>
+where
     L: Listener,
     R: Runtime,
     S: Service,
+    F: FnMut(L::Socket, Seat<R, S>),
 {
-    let mut guard = serving.shutdown().guard();
-    let mut doorman = Doorman { serving, held: None, pause: None, backoff: Backoff::default() };
-    poll_fn(|cx| {
+    let guard = serving.shutdown().guard();
+    let doorman = Doorman { serving, held: None, pause: None, backoff: Backoff::default() };
+    let entrance = Entrance { listener, doorman, spawn, guard };
+    async move {
+        let mut entrance = entrance;
+        poll_fn(|cx| entrance.poll(cx)).await;
+        entrance.close();
+    }
+}
+
+/// What an accept loop works with. The guard is the last to be dropped.
+struct Entrance<L: Listener, R: Runtime, S, F> {
+    listener: L,
+    doorman: Doorman<R, S, L::Socket>,
+    spawn: F,
+    guard: Guard,
+}
+
+impl<L, R, S, F> Entrance<L, R, S, F>
+where
+    L: Listener,
+    R: Runtime,
+    S: Service,
+    F: FnMut(L::Socket, Seat<R, S>),
+{
+    /// One turn. Ready when the server ends.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..BATCH {
             // The signal first: it wins over a queue of connections without end.
-            if guard.poll_phase(cx) != Phase::Running {
+            if self.guard.poll_phase(cx) != Phase::Running {
                 return Poll::Ready(());
             }
-            if let Some((socket, seat)) = ready!(doorman.poll_next(&mut listener, cx)) {
-                spawn(socket, seat);
+            if let Some((socket, seat)) = ready!(self.doorman.poll_next(&mut self.listener, cx)) {
+                (self.spawn)(socket, seat);
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
-    })
-    .await;
-    let counters = &doorman.serving.counters;
-    let last = std::iter::from_fn(|| listener.accept_now().ok().inspect(|_| counters.accepted.add_one()));
-    for (socket, peer) in doorman.held.take().into_iter().chain(last.take(LAST_CONNECTIONS)) {
-        if let Some(seat) = doorman.admit_last(peer) {
-            spawn(socket, seat);
+    }
+
+    /// Lets in those who are waiting already, and nobody after them.
+    fn close(mut self) {
+        let held = self.doorman.held.take();
+        let last = std::iter::from_fn(|| self.doorman.accept_last(&mut self.listener));
+        for (socket, peer) in held.into_iter().chain(last.take(LAST_CONNECTIONS)) {
+            if let Some(seat) = self.doorman.admit_last(peer) {
+                (self.spawn)(socket, seat);
+            }
         }
     }
 }
@@ -123,6 +151,20 @@ impl<R: Runtime, S: Service, T> Doorman<R, S, T> {
             self.serving.counters.accepted.add_one();
         }
         Poll::Ready(accepted)
+    }
+
+    /// One that waits already; `None` if there is none, or none that can be had.
+    fn accept_last<L: Listener<Socket = T>>(&self, listener: &mut L) -> Option<(T, Option<SocketAddr>)> {
+        loop {
+            match listener.accept_now() {
+                Ok(accepted) => {
+                    self.serving.counters.accepted.add_one();
+                    return Some(accepted);
+                }
+                Err(error) if concerns_one_connection(&error) => {}
+                Err(_) => return None,
+            }
+        }
     }
 
     /// One that waited when the signal came is served if there is a place, and refused if there is none.

@@ -17,8 +17,9 @@ use crate::{Io, Phase, Runtime, upgraded};
 /// Made by [`Serving::connection`].
 pub struct Connection<I, R: Runtime, S> {
     transport: Transport<I, R>,
-    member: Member<R, S>,
     stage: Stage,
+    /// Dropped after the handler: a server that has drained has none left.
+    member: Member<R, S>,
 }
 
 /// What the connection speaks. Each lies in memory of its own: tens of thousands of connections may
@@ -31,7 +32,7 @@ enum Stage {
 impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
     pub(crate) fn new(io: I, member: Member<R, S>, peer: Option<SocketAddr>) -> Self {
         let http = Http::new(&member.serving.config.http1, peer, member.place.is_refused());
-        Self { transport: Transport::new(io), member, stage: Stage::Http(Box::new(http)) }
+        Self { transport: Transport::new(io), stage: Stage::Http(Box::new(http)), member }
     }
 }
 

@@ -78,8 +78,9 @@ impl Address {
     fn new(ip: IpAddr) -> Self {
         match ip.to_canonical() {
             IpAddr::V4(ip) => Self(u64::from(ip.to_bits())),
-            // The global ones begin with other bits than zero.
-            IpAddr::V6(ip) => Self((ip.to_bits() >> 64) as u64),
+            // The global ones begin with other bits than zero, and no host has one that begins with ones
+            // only, as the places without an address do.
+            IpAddr::V6(ip) => Self(((ip.to_bits() >> 64) as u64).min(Place::REFUSED.0 - 1)),
         }
     }
 }
@@ -149,25 +150,23 @@ impl Gate {
     /// Counts a connection, unless it has to wait or cannot be had.
     pub(crate) fn enter(&self, peer: Option<SocketAddr>) -> Entry {
         let Admission { max_connections, max_per_address, overload } = self.0.admission;
-        if !take_one(&self.0.open, max_connections) {
-            return if overload == Overload::Wait { Entry::Full } else { self.refuse() };
-        }
+        let over = || if overload == Overload::Wait { Entry::Full } else { self.refuse() };
         let Some(peer) = peer.filter(|_| max_per_address < usize::MAX) else {
-            return Entry::Open(Place::OPEN);
+            return if take_one(&self.0.open, max_connections) { Entry::Open(Place::OPEN) } else { over() };
         };
         let address = Address::new(peer.ip());
+        // One lock for both limits: who is over one of them never takes a place of the other, not even for a
+        // moment in which somebody else would be turned away.
         let mut state = self.state();
-        let count = state.addresses.entry(address).or_default();
-        if *count < max_per_address {
-            *count += 1;
-            return Entry::Open(Place(address.0));
+        let count = state.addresses.get(&address).copied().unwrap_or_default();
+        if count >= max_per_address {
+            return self.refuse();
         }
-        if *count == 0 {
-            state.addresses.remove(&address);
+        if !take_one(&self.0.open, max_connections) {
+            return over();
         }
-        drop(state);
-        self.leave(Place::OPEN);
-        self.refuse()
+        state.addresses.insert(address, count + 1);
+        Entry::Open(Place(address.0))
     }
 
     /// Counts a connection that somebody else has decided about.

@@ -1,10 +1,11 @@
 //! A server that runs, as its owner sees it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -24,31 +25,63 @@ pub struct Control {
 
 #[derive(Default)]
 struct State {
-    workers: Vec<Box<dyn Fn() -> Counts + Send>>,
+    /// Each keeps the application. Empty when the server has ended.
+    workers: Vec<Worker>,
+    /// What those have done that are gone.
+    done: Counts,
     end: Option<io::Result<()>>,
-    waiting: Vec<Waker>,
+    /// There until then.
+    life: Option<Arc<()>>,
+    next_key: u64,
+    waiting: HashMap<u64, Waker>,
+}
+
+/// Tells what a worker has done.
+type Worker = Box<dyn Fn() -> Counts + Send>;
+
+impl State {
+    fn counts(&self) -> Counts {
+        self.workers.iter().map(|worker| worker()).fold(self.done, |sum, each| sum + each)
+    }
 }
 
 impl Control {
     pub(crate) fn new(gate: Gate) -> Self {
-        Self { shutdown: Shutdown::new(), gate, state: Mutex::default(), ended: Condvar::new() }
+        let state = State { life: Some(Arc::default()), ..State::default() };
+        Self { shutdown: Shutdown::new(), gate, state: Mutex::new(state), ended: Condvar::new() }
+    }
+
+    /// Dead once the server has ended.
+    pub(crate) fn life(&self) -> Weak<()> {
+        self.state().life.as_ref().map(Arc::downgrade).unwrap_or_default()
     }
 
     pub fn shutdown(&self) -> &Shutdown {
         &self.shutdown
     }
 
-    pub(crate) fn count(&self, worker: Box<dyn Fn() -> Counts + Send>) {
+    pub(crate) fn count(&self, worker: Worker) {
         self.state().workers.push(worker);
     }
 
     fn end(&self, result: io::Result<()>) {
         let mut state = self.state();
+        state.done = state.counts();
+        let workers = std::mem::take(&mut state.workers);
+        drop(state);
+        // Without the lock, because it is code of others; and before anybody hears of the end.
+        drop(workers);
+        let mut state = self.state();
+        state.life = None;
         state.end.get_or_insert(result);
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
         self.ended.notify_all();
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.into_values().for_each(Waker::wake);
+    }
+
+    fn has_ended(&self) -> bool {
+        self.state().end.is_some()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -56,7 +89,8 @@ impl Control {
     }
 }
 
-/// Says how a server has ended, at the latest when it is dropped.
+/// Says how a server has ended, at the latest when it is dropped: then what is left of it is told to end at
+/// once. To be made before anything runs.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Ending(Arc<Control>);
@@ -67,28 +101,35 @@ impl Ending {
     }
 
     pub fn with(self, result: io::Result<()>) {
+        if result.is_err() {
+            self.0.shutdown.abort();
+        }
         self.0.end(result);
     }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.0.end(Err(io::Error::other("the runtime of the server has ended before it")));
+        if !self.0.has_ended() {
+            self.0.shutdown.abort();
+            self.0.end(Err(io::Error::other("the runtime of the server has ended before it")));
+        }
     }
 }
 
 /// A server that runs: `spawn` gives it. As a future it completes when the server has ended.
 ///
 /// Dropped, it leaves the server running. A clone is the same server.
-#[derive(Clone)]
 pub struct ServerHandle {
     addresses: Arc<[Address]>,
     control: Arc<Control>,
+    /// Of its waker, once it is awaited.
+    key: Option<u64>,
 }
 
 impl ServerHandle {
     pub(crate) fn new(addresses: Vec<Address>, control: Arc<Control>) -> Self {
-        Self { addresses: addresses.into(), control }
+        Self { addresses: addresses.into(), control, key: None }
     }
 
     /// Where it listens, in the order in which it was told to; ports that the system chose are filled in.
@@ -121,8 +162,7 @@ impl ServerHandle {
     /// What it has done so far.
     pub fn counts(&self) -> Counts {
         let state = self.control.state();
-        let mut counts =
-            state.workers.iter().map(|worker| worker()).fold(Counts::default(), |sum, each| sum + each);
+        let mut counts = state.counts();
         counts.connections_open = self.control.gate.open() as u64;
         counts
     }
@@ -157,15 +197,37 @@ impl ServerHandle {
 impl Future for ServerHandle {
     type Output = io::Result<()>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.control.state();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let control = self.control.clone();
+        let mut state = control.state();
         if let Some(end) = &mut state.end {
             return Poll::Ready(std::mem::replace(end, Ok(())));
         }
-        if !state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-            state.waiting.push(cx.waker().clone());
+        let key = self.key.unwrap_or(state.next_key);
+        if self.key.is_none() {
+            state.next_key += 1;
+            self.key = Some(key);
         }
+        let replaced = state.waiting.insert(key, cx.waker().clone());
+        // Not under the lock: dropping a waker may run anything.
+        drop(state);
+        drop(replaced);
         Poll::Pending
+    }
+}
+
+impl Clone for ServerHandle {
+    fn clone(&self) -> Self {
+        Self { addresses: self.addresses.clone(), control: self.control.clone(), key: None }
+    }
+}
+
+impl Drop for ServerHandle {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            let waker = self.control.state().waiting.remove(&key);
+            drop(waker);
+        }
     }
 }
 

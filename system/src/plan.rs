@@ -128,10 +128,13 @@ impl<S: Service> Plan<S> {
         let gate = Gate::new(settings.admission);
         let control = Arc::new(Control::new(gate.clone()));
         if settings.signals {
+            // Of its own, because there may have been signals before, for another server.
+            let mut signalled = false;
             let shutdown = control.shutdown().clone();
-            signals::on_termination(
-                move |count| if count == 1 { shutdown.trigger() } else { shutdown.abort() },
-            )?;
+            let heed = move || {
+                if std::mem::replace(&mut signalled, true) { shutdown.abort() } else { shutdown.trigger() }
+            };
+            signals::on_termination_while(control.life(), heed)?;
         }
         let handle = ServerHandle::new(addresses, control.clone());
         Ok((handle, Launch { sockets, settings, signal, control, app: Arc::new(app), gate, announces }))
@@ -142,7 +145,7 @@ impl<S: Service> Plan<S> {
 fn first_of(addresses: &[SocketAddr], options: &ListenOptions) -> io::Result<ListenSocket> {
     let mut failure = io::Error::new(io::ErrorKind::InvalidInput, "the host has no address");
     for address in addresses {
-        match ListenSocket::tcp(*address, options) {
+        match unshared(*address, options) {
             Ok(socket) => return Ok(socket),
             // Not on to the next one: a server on ::1 beside a stranger on 127.0.0.1 would confuse.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
@@ -150,6 +153,15 @@ fn first_of(addresses: &[SocketAddr], options: &ListenOptions) -> io::Result<Lis
         }
     }
     Err(failure)
+}
+
+/// Listens where nobody else does. The sockets of workers share a port with each other; another server of the
+/// same user that does the same shall not have half of the connections.
+fn unshared(address: SocketAddr, options: &ListenOptions) -> io::Result<ListenSocket> {
+    if options.reuse_port && address.port() != 0 {
+        drop(ListenSocket::tcp(address, &ListenOptions { reuse_port: false, ..options.clone() })?);
+    }
+    ListenSocket::tcp(address, options)
 }
 
 impl<S: Service> Launch<S> {

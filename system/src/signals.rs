@@ -12,7 +12,7 @@ use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
 static WATCH: Mutex<Watch> = Mutex::new(Watch {
@@ -26,9 +26,21 @@ static WATCH: Mutex<Watch> = Mutex::new(Watch {
 struct Watch {
     installed: bool,
     signals: u32,
-    callbacks: Vec<Box<dyn FnMut(u32) + Send>>,
+    callbacks: Vec<Callback>,
     next_key: u64,
     waiting: BTreeMap<u64, Waker>,
+}
+
+struct Callback {
+    call: Box<dyn FnMut(u32) + Send>,
+    /// Once it is dead, the callback is forgotten.
+    life: Option<Weak<()>>,
+}
+
+impl Callback {
+    fn is_alive(&self) -> bool {
+        self.life.as_ref().is_none_or(|life| life.strong_count() > 0)
+    }
 }
 
 fn watch() -> MutexGuard<'static, Watch> {
@@ -44,9 +56,23 @@ fn watch() -> MutexGuard<'static, Watch> {
 /// # Errors
 /// What the system says when it is asked to tell of signals.
 pub fn on_termination(f: impl FnMut(u32) + Send + 'static) -> io::Result<()> {
+    add(Callback { call: Box::new(f), life: None })
+}
+
+/// The same as long as `life` lasts.
+pub(crate) fn on_termination_while(life: Weak<()>, mut f: impl FnMut() + Send + 'static) -> io::Result<()> {
+    add(Callback { call: Box::new(move |_| f()), life: Some(life) })
+}
+
+fn add(callback: Callback) -> io::Result<()> {
     let mut watch = watch();
     install(&mut watch)?;
-    watch.callbacks.push(Box::new(f));
+    let all = std::mem::take(&mut watch.callbacks).into_iter().chain([callback]);
+    let (callbacks, dead): (Vec<_>, Vec<_>) = all.partition(Callback::is_alive);
+    watch.callbacks = callbacks;
+    drop(watch);
+    // Without the lock, because it is code of others.
+    drop(dead);
     Ok(())
 }
 
@@ -142,8 +168,9 @@ fn signalled() {
     for waker in waiting.into_values() {
         let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
     }
+    callbacks.retain(Callback::is_alive);
     for callback in &mut callbacks {
-        let _ = catch_unwind(AssertUnwindSafe(|| callback(count)));
+        let _ = catch_unwind(AssertUnwindSafe(|| (callback.call)(count)));
     }
     let mut watch = watch();
     let added = std::mem::replace(&mut watch.callbacks, callbacks);

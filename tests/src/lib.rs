@@ -15,6 +15,7 @@ pub mod raw;
 pub mod soak;
 #[cfg(target_os = "linux")]
 pub mod subject;
+mod serves;
 mod temporary;
 pub mod websocket;
 pub mod ws_client;
@@ -22,6 +23,7 @@ pub mod ws_client;
 pub use adapters::{Adapter, Running, Smol, Std, Tokio};
 pub use connects::Connects;
 pub use parts::{Count, Flag, Gate, SetOnDrop, eventually, have_program};
+pub use serves::{Builder, Serves};
 pub use temporary::{TempFile, pattern};
 
 use std::time::Duration;
