@@ -4,7 +4,7 @@ use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread;
 
 use futures_io::{AsyncRead, AsyncWrite};
@@ -84,7 +84,8 @@ impl<S: Service> Server<S> {
 
     sinew_system::server_methods!();
 
-    /// Runs connections as tasks of `executor`, not of smol's global one. Somebody has to run it.
+    /// Runs connections as tasks of `executor`, not of smol's global one. Somebody has to run it, and to keep
+    /// it: the server ends with it.
     pub fn executor(mut self, executor: Arc<Executor<'static>>) -> Self {
         self.executor = Some(executor);
         self
@@ -106,7 +107,7 @@ impl<S: Service> Server<S> {
         let workers = self.plan.settings.workers;
         let (handle, launch) = self.plan.launch()?;
         match workers {
-            None => spawn_here(launch, &Spawner(self.executor))?,
+            None => spawn_here(launch, &Spawner(self.executor.as_ref().map(Arc::downgrade)))?,
             Some(workers) => spawn_workers(launch, workers)?,
         }
         Ok(handle)
@@ -123,14 +124,19 @@ impl<S: Service> IntoFuture for Server<S> {
     }
 }
 
-/// Where tasks go.
+/// Where tasks go. An executor keeps its tasks, so they do not keep it: when it is dropped, they are, and with
+/// them sockets that listen.
 #[derive(Clone)]
-struct Spawner(Option<Arc<Executor<'static>>>);
+struct Spawner(Option<Weak<Executor<'static>>>);
 
 impl Spawner {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         match &self.0 {
-            Some(executor) => executor.spawn(task).detach(),
+            Some(executor) => {
+                if let Some(executor) = executor.upgrade() {
+                    executor.spawn(task).detach();
+                }
+            }
             None => smol::spawn(task).detach(),
         }
     }
@@ -160,9 +166,10 @@ fn spawn_workers<S: Service>(mut launch: Launch<S>, workers: usize) -> io::Resul
     let mut executors = Vec::new();
     for sockets in launch.split(workers)? {
         let executor = Arc::new(Executor::new());
+        let spawner = Spawner(Some(Arc::downgrade(&executor)));
         let serving = launch.serving(runtime.clone());
         for socket in sockets {
-            spawn_accept(socket, &serving, launch.settings.nodelay, &Spawner(Some(executor.clone())))?;
+            spawn_accept(socket, &serving, launch.settings.nodelay, &spawner)?;
         }
         executors.push(executor);
     }

@@ -1,7 +1,7 @@
 //! The handle of a server, and the ways in which a server ends.
 
 use std::future::pending;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
@@ -99,19 +99,19 @@ pub(crate) fn a_shutdown_right_after_spawn_loses_nobody<A: Serves>() {
         let server = A::local(hello());
         let server = if round % 2 == 0 { server.workers(1 + round % 3) } else { server };
         let server = server.spawn().unwrap();
-        let mut clients = [(); 3].map(|()| {
+        let clients = [(); 3].map(|()| {
             let mut client = TcpStream::connect(addr(&server)).unwrap();
             client.write_all(raw::get("/").as_bytes()).unwrap();
             client
         });
         server.shut_down();
-        wait(&server).unwrap();
-        for client in &mut clients {
+        for mut client in clients {
             let mut answer = String::new();
             client.set_read_timeout(Some(SOON)).unwrap();
-            std::io::Read::read_to_string(client, &mut answer).unwrap();
-            assert!(answer.ends_with("hello"), "round {round}: {answer:?}");
+            let read = client.read_to_string(&mut answer);
+            assert!(read.is_ok() && answer.ends_with("hello"), "round {round}: {read:?} {answer:?}");
         }
+        wait(&server).unwrap();
     }
 }
 
@@ -207,6 +207,26 @@ fn a_server_whose_runtime_ends_before_it_has_an_error() {
     assert_eq!(client.rest().0, b"");
     assert!(is_closed(addr(&server)));
     assert!(server.is_shutting_down());
+}
+
+/// The same of smol.
+#[test]
+fn a_server_whose_executor_ends_before_it_has_an_error() {
+    let executor = Arc::new(smol::Executor::new());
+    let server = sinew_smol::Server::new(hello()).bind("127.0.0.1:0").executor(executor.clone());
+    let server = server.spawn().unwrap();
+    let addr = addr(&server);
+    let request = thread::spawn(move || raw::request(addr, raw::get("/")).text().to_owned());
+    smol::block_on(executor.run(async {
+        while !request.is_finished() {
+            smol::Timer::after(Duration::from_millis(1)).await;
+        }
+    }));
+    assert_eq!(request.join().unwrap(), "hello");
+    assert!(!is_closed(addr));
+    drop(executor);
+    assert!(wait(&server).is_err());
+    assert!(is_closed(addr));
 }
 
 /// Without a runtime, and without workers, there is nobody to serve.

@@ -11,7 +11,7 @@ use std::{env, fs, process};
 use sinew_tests::raw::{self, Client};
 use sinew_tests::{Builder as _, Serves, eventually};
 
-use crate::parts::{addr, end, gated, get_unix, hello, is_closed, wait};
+use crate::parts::{addr, end, free, gated, get_unix, hello, is_closed, wait};
 
 /// A path that nothing is at. What is there in the end is removed.
 struct Path(PathBuf);
@@ -72,7 +72,7 @@ fn a_busy_port<A: Serves>(workers: usize) {
     let first = A::local(hello()).workers(workers).spawn().unwrap();
     for busy in [stranger.local_addr().unwrap(), addr(&first)] {
         let path = Path::new();
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let free = free();
         let server = A::server(hello()).bind(&free.to_string()).bind_unix(path.0.clone());
         let server = server.bind(&busy.to_string()).workers(workers).spawn();
         assert_eq!(server.unwrap_err().kind(), ErrorKind::AddrInUse);

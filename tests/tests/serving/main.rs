@@ -1,11 +1,14 @@
 //! The builder of servers: each test runs once for each adapter, over real sockets.
 //!
 //! Its name is `adapter::topic::test`. What concerns a whole process runs this program once more, as a child.
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 
+mod admission;
 mod ending;
 mod listening;
 mod parts;
+mod processes;
+mod threads;
 
 macro_rules! suite {
     ($($topic:ident: $($test:ident)+;)+) => {
@@ -47,4 +50,29 @@ suite! {
         a_signal_that_panics_is_an_error
         the_application_is_dropped_with_the_server
         a_server_that_is_awaited_no_more_shuts_down;
+    threads:
+        one_worker_is_one_thread
+        two_workers_share_the_connections
+        workers_lose_nobody
+        a_handler_that_blocks_a_worker_holds_up_no_end;
+    admission:
+        who_is_over_waits
+        a_limit_is_exact_over_sockets_and_workers
+        who_is_over_is_refused
+        a_refused_upload_reads_its_answer
+        half_a_refused_head_is_closed_soon
+        too_many_refused_ones_are_closed
+        a_limit_for_each_address
+        every_place_is_given_back
+        a_websocket_keeps_its_place
+        a_shutdown_while_it_is_full
+        figures_are_exact;
+    processes:
+        a_first_signal_is_graceful
+        a_second_signal_is_not
+        a_second_server_heeds_its_first_signal
+        sockets_of_the_service_manager
+        without_descriptors_it_pauses
+        threads_end_with_the_server
+        half_a_start_leaves_nothing;
 }

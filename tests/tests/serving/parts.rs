@@ -1,10 +1,11 @@
 //! What the topics have in common.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::process;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use sinew_app::{Router, get};
@@ -62,13 +63,15 @@ pub(crate) fn wait(server: &ServerHandle) -> std::io::Result<()> {
     server.wait_timeout(PATIENCE).expect("the server does not end")
 }
 
+/// A port that nobody listens on, and nobody will: on an address of the loopback that is this caller's own.
+pub(crate) fn free() -> SocketAddr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = process::id().to_be_bytes();
+    let host = Ipv4Addr::new(127, high.max(1), low, NEXT.fetch_add(1, Ordering::Relaxed));
+    TcpListener::bind((host, 0)).and_then(|listener| listener.local_addr()).expect("a free port")
+}
+
 /// Whether nobody listens.
 pub(crate) fn is_closed(addr: SocketAddr) -> bool {
     TcpStream::connect(addr).is_err()
-}
-
-/// One at a time, of those who count the threads of this process or fill it.
-pub(crate) fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
