@@ -21,7 +21,7 @@ use crate::world::{Event, TaskWaker, World};
 use crate::{Network, SimRuntime, SimStream, Stuck, Task, Why};
 
 /// Polls on one point in time after which a simulation counts as spinning.
-const MAX_TURNS: u32 = 1_000_000;
+const MAX_TURNS: u32 = 200_000;
 
 /// What a simulation is like, next to its seed.
 #[derive(Clone, Debug)]

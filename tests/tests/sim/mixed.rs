@@ -113,7 +113,7 @@ fn ask(id: u64, random: &mut Random) -> Ask {
         3 => (upload(format!("/read/{id}"), random), 200, body),
         4 => (upload(format!("/ignore/{id}"), random), 200, format!("ignored {id}").into_bytes()),
         5 => {
-            let all = (0..id % 5).map(|n| format!("piece {n} of {id}\n")).collect::<String>();
+            let all = (0..id % 5).map(|n| format!("piece {n} of {id}\n")).collect::<Vec<_>>().concat();
             (asks(format!("/stream/{id}")), 200, all.into_bytes())
         }
         6 => (asks(format!("/blocking/{id}")), 200, format!("blocking {id}").into_bytes()),
