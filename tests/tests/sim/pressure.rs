@@ -130,3 +130,29 @@ fn what_follows_a_request_waits_outside() {
         assert_eq!(client.response().await.status, 404);
     });
 }
+
+/// What the network takes at once wakes nobody: the connection has to go on by itself.
+#[test]
+fn a_network_that_takes_everything_stops_nobody() {
+    check(0..20, |sim| async move {
+        let mut network = Network::default();
+        network.faults.capacity = 16 << 20;
+        sim.set_network(network);
+        let app = Router::new().route("/large", get(|| async { vec![b'x'; 10_000] })).route(
+            "/stream",
+            get(|| async {
+                let pieces =
+                    stream::iter((0..100).map(|_| Ok::<_, BodyError>(Bytes::from(vec![b'x'; 10_000]))));
+                Body::from_stream(pieces)
+            }),
+        );
+        let server = sim.serve(app, patient());
+        let mut client = Client::connect(&sim, &server);
+        client.send(get_of("/stream") + &get_of("/large").repeat(100)).await;
+        assert_eq!(client.response().await.body.len(), 1_000_000);
+        for _ in 0..100 {
+            assert_eq!(client.response().await.body.len(), 10_000);
+        }
+        assert!(sim.elapsed() < Duration::from_secs(1));
+    });
+}
