@@ -50,8 +50,6 @@ struct Link {
     number: u64,
     world: Arc<World>,
     network: Network,
-    /// Whether the wire may break by itself.
-    fragile: bool,
     state: Mutex<State>,
     /// Goes off when the wire changes.
     change: Waker,
@@ -71,25 +69,15 @@ struct Waiting {
     closed: bool,
 }
 
-impl Waiting {
-    fn take(&mut self) -> [Option<Waker>; 2] {
-        [self.reader.take(), self.writer.take()]
-    }
-}
-
-/// Wakes everybody who waits for a connection.
+/// Wakes whom the time lets go on.
 struct Change(Weak<Link>);
 
 impl Wake for Change {
     fn wake(self: Arc<Self>) {
         let Some(link) = self.0.upgrade() else { return };
-        let woken = {
-            let mut state = link.state();
-            state.alarm = None;
-            let [one, other] = &mut state.waiting;
-            [one.take(), other.take()]
-        };
-        woken.into_iter().flatten().flatten().for_each(Waker::wake);
+        let mut state = link.now();
+        state.alarm = None;
+        link.changed(state, None);
     }
 }
 
@@ -97,14 +85,12 @@ impl Wake for Change {
 pub(crate) fn pair(world: &Arc<World>, network: Network, number: u64) -> (SimStream, SimStream) {
     let mut random = world.fork();
     let faults = network.draw(&mut random);
-    let fragile = faults.cut_to_a.is_some() || faults.cut_to_b.is_some();
     let mut wire = Wire::new(random.next_u64(), faults);
     wire.advance_to(world.now());
     let link = Arc::new_cyclic(|link: &Weak<Link>| Link {
         number,
         world: world.clone(),
         network,
-        fragile,
         state: Mutex::new(State { wire, alarm: None, waiting: Default::default() }),
         change: Arc::new(Change(link.clone())).into(),
     });
@@ -133,14 +119,25 @@ impl Link {
         spurious
     }
 
-    /// Something was done at `end`: the other one may go on, and the wire has other plans.
-    fn moved(&self, mut state: MutexGuard<'_, State>, end: End) {
-        let over = self.fragile || state.waiting[end as usize].closed;
-        let own = if over { state.waiting[end as usize].take() } else { [None, None] };
-        let others = state.waiting[1 - end as usize].take();
+    /// Something is different: whoever can go on is woken, and nobody else, as a wake too many would hide
+    /// one that was forgotten. `room`: the end that may have more room to write than before.
+    fn changed(&self, mut state: MutexGuard<'_, State>, room: Option<End>) {
+        let mut woken = Vec::new();
+        let State { wire, waiting, .. } = &mut *state;
+        for end in [End::A, End::B] {
+            let Waiting { reader, writer, closed } = &mut waiting[end as usize];
+            // Without room these look, and take nothing.
+            let broken = *closed || wire.socket(end).write(&[]) == Write::Reset;
+            if broken || wire.socket(end).read(&mut []) != Read::Blocked {
+                woken.extend(reader.take());
+            }
+            if broken || room == Some(end) {
+                woken.extend(writer.take());
+            }
+        }
         self.set_alarm(&mut state);
         drop(state);
-        own.into_iter().chain(others).flatten().for_each(Waker::wake);
+        woken.into_iter().for_each(Waker::wake);
     }
 
     fn set_alarm(&self, state: &mut State) {
@@ -235,6 +232,13 @@ impl SimStream {
         self.link.state().wire.written_by(self.end)
     }
 
+    const fn other(&self) -> End {
+        match self.end {
+            End::A => End::B,
+            End::B => End::A,
+        }
+    }
+
     /// Goes, once.
     fn leave(&self, event: Event) {
         let mut state = self.link.now();
@@ -246,7 +250,7 @@ impl SimStream {
                 socket.close();
             }
             self.link.note(event, self.end, 0);
-            self.link.moved(state, self.end);
+            self.link.changed(state, Some(self.other()));
         }
     }
 
@@ -262,7 +266,7 @@ impl SimStream {
         match state.wire.socket(self.end).read(&mut buf[..most]) {
             Read::Bytes(n) => {
                 self.link.note(Event::Read, self.end, n);
-                self.link.moved(state, self.end);
+                self.link.changed(state, Some(self.other()));
                 Poll::Ready(Ok(n))
             }
             Read::Blocked => {
@@ -320,7 +324,7 @@ impl SimStream {
             return Poll::Pending;
         }
         self.link.note(Event::Write, self.end, total);
-        self.link.moved(state, self.end);
+        self.link.changed(state, None);
         Poll::Ready(Ok(total))
     }
 
@@ -331,7 +335,7 @@ impl SimStream {
         let mut state = self.link.now();
         state.wire.socket(self.end).finish();
         self.link.note(Event::Finish, self.end, 0);
-        self.link.moved(state, self.end);
+        self.link.changed(state, None);
         Poll::Ready(Ok(()))
     }
 }
