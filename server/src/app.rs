@@ -40,7 +40,8 @@ impl App {
 
 impl Inner {
     async fn respond(&self, request: Request) -> Response {
-        if !self.hosts.allows(request.field("host")) {
+        // A Unix socket has no peer; no page of a browser gets there.
+        if request.peer().is_some() && !self.hosts.allows(request.field("host")) {
             return reply::sentence(
                 StatusCode::MISDIRECTED_REQUEST,
                 "this server answers only to local names; start it with --allow-host NAME to add one",
@@ -85,6 +86,8 @@ fn log_rejected(log: &Log, rejected: &Rejected) {
 
 #[cfg(test)]
 mod tests {
+    use sinew_system::Address;
+
     use super::*;
     use crate::root::Root;
 
@@ -92,10 +95,17 @@ mod tests {
     fn a_strange_host_is_told_what_to_do() {
         let dir = tempfile::tempdir().unwrap();
         let files = Files::new(Root::open(dir.path()).unwrap(), Log::off());
-        let hosts = Hosts::for_address("127.0.0.1".parse().unwrap(), &["good.example".to_owned()]);
+        let address = Address::Tcp("127.0.0.1:80".parse().unwrap());
+        let hosts = Hosts::for_addresses(&[address], &["good.example".to_owned()]);
+        let peer = "127.0.0.1:5000".parse().unwrap();
         let app = App::new(files, hosts, Log::off());
-        for (host, expected) in [("evil.example", 421), ("good.example", 200), ("localhost:8080", 200)] {
-            let request = Request::build("GET", "/", [("host", host)], ()).unwrap();
+        for (peer, host, expected) in [
+            (Some(peer), "evil.example", 421),
+            (Some(peer), "good.example", 200),
+            (Some(peer), "localhost:8080", 200),
+            (None, "evil.example", 200),
+        ] {
+            let request = Request::build("GET", "/", [("host", host)], ()).unwrap().with_peer(peer);
             let response = smol::block_on(app.call(request));
             assert_eq!(response.status().as_u16(), expected, "{host}");
             if expected == 421 {

@@ -6,6 +6,8 @@
 
 use std::net::IpAddr;
 
+use sinew_system::Address;
+
 /// The names that are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Hosts {
@@ -16,9 +18,11 @@ pub(crate) enum Hosts {
 }
 
 impl Hosts {
-    /// The names that a server bound to `address` answers to.
-    pub(crate) fn for_address(address: IpAddr, allowed: &[String]) -> Self {
-        if !address.to_canonical().is_loopback() {
+    /// The names that a server bound to `addresses` answers to. One of them that can be reached from
+    /// elsewhere makes all names good; who comes through a Unix socket is no browser and is not asked.
+    pub(crate) fn for_addresses(addresses: &[Address], allowed: &[String]) -> Self {
+        let ips = addresses.iter().filter_map(Address::as_tcp).map(|address| address.ip());
+        if ips.into_iter().any(|ip| !ip.to_canonical().is_loopback()) {
             return Self::Any;
         }
         Self::Local(allowed.iter().map(|name| normal(without_port(name))).collect())
@@ -53,9 +57,13 @@ fn normal(name: &str) -> String {
 mod tests {
     use super::*;
 
+    fn tcp(ip: &str) -> Address {
+        Address::Tcp((ip.parse::<IpAddr>().unwrap(), 80).into())
+    }
+
     #[test]
     fn a_loopback_server_answers_to_local_names() {
-        let hosts = Hosts::for_address("127.0.0.1".parse().unwrap(), &["My.Site.example:8080".to_owned()]);
+        let hosts = Hosts::for_addresses(&[tcp("127.0.0.1")], &["My.Site.example:8080".to_owned()]);
         for (host, expected) in [
             ("127.0.0.1", true),
             ("127.0.0.1:8080", true),
@@ -94,7 +102,8 @@ mod tests {
             ("::", true),
             ("192.168.0.1", true),
         ] {
-            let hosts = Hosts::for_address(address.parse().unwrap(), &[]);
+            let unix = Address::Unix("/run/sinew".into());
+            let hosts = Hosts::for_addresses(&[tcp("127.0.0.1"), tcp(address), unix], &[]);
             assert_eq!(hosts == Hosts::Any, any, "{address}");
         }
     }

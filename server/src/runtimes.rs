@@ -1,75 +1,67 @@
-//! One function for each runtime that serves an [`App`] until the signal, and drains.
+//! The same server on tokio, smol and plain threads.
 
 use std::io;
-use std::net::TcpListener;
-use std::sync::Arc;
 
 use sinew_runtime::Shutdown;
+use sinew_system::{ConnectionConfig, ListenSocket, Overload, ServerHandle};
 
 use crate::app::App;
-use crate::args::RuntimeName;
+use crate::args::{Args, OverloadName, RuntimeName};
 
-/// Threads for blocking work on tokio: enough for a disk, few enough for memory.
+/// Threads for blocking work: enough for a disk, few enough for memory.
 const BLOCKING_THREADS: usize = 64;
 
-/// Serves until `shutdown` is triggered and requests in flight are finished. `listener` does not
-/// block.
-pub(crate) fn serve(
-    name: RuntimeName,
-    listener: TcpListener,
+/// Serves until `shutdown` is triggered, and tells the service manager. The sockets do not share their
+/// ports, so that a second server on a port is an error: the threads share the sockets.
+macro_rules! spawn {
+    ($adapter:ident, $app:expr, $sockets:expr, $most:expr, $args:expr, $shutdown:expr, $blocking:expr) => {{
+        let config = config($args, &$app);
+        $sockets
+            .into_iter()
+            .fold($adapter::Server::new($app), |server, socket| server.listen(socket))
+            .service_manager()
+            .config(config)
+            .max_connections($most)
+            .max_connections_per_address($args.max_connections_per_address.unwrap_or(usize::MAX))
+            .overload(overload($args.overload))
+            .drain($args.drain_timeout)
+            .workers($args.threads())
+            .blocking_threads($blocking)
+            .with_graceful_shutdown($shutdown.wait())
+            .spawn()
+    }};
+}
+
+/// Starts the server that the command line asks for, with at most `most` connections.
+pub(crate) fn start(
+    args: &Args,
+    sockets: Vec<ListenSocket>,
     app: App,
-    threads: usize,
+    most: usize,
     shutdown: &Shutdown,
-) -> io::Result<()> {
+) -> io::Result<ServerHandle> {
+    match args.runtime {
+        RuntimeName::Tokio => {
+            // There each thread has some of its own.
+            let blocking = BLOCKING_THREADS.div_ceil(args.threads());
+            spawn!(sinew_tokio, app, sockets, most, args, shutdown, blocking)
+        }
+        RuntimeName::Smol => spawn!(sinew_smol, app, sockets, most, args, shutdown, BLOCKING_THREADS),
+        RuntimeName::Std => spawn!(sinew_std, app, sockets, most, args, shutdown, BLOCKING_THREADS),
+    }
+}
+
+/// The settings of connections.
+fn config(args: &Args, app: &App) -> ConnectionConfig {
+    let mut config = app.connection_config();
+    config.http1.idle_timeout = args.idle_timeout;
+    config.http1.write_timeout = args.write_timeout;
+    config
+}
+
+fn overload(name: OverloadName) -> Overload {
     match name {
-        RuntimeName::Tokio => on_tokio(listener, app, threads, shutdown),
-        RuntimeName::Smol => on_smol(listener, app, threads, shutdown),
-        RuntimeName::Std => on_std(listener, app, threads, shutdown),
+        OverloadName::Wait => Overload::Wait,
+        OverloadName::Refuse => Overload::Refuse,
     }
-}
-
-fn on_tokio(listener: TcpListener, app: App, threads: usize, shutdown: &Shutdown) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .max_blocking_threads(BLOCKING_THREADS)
-        .enable_all()
-        .build()?;
-    let served = runtime.block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        let config = app.connection_config();
-        // A task of its own: the thread that blocks on it is no worker.
-        let serve = sinew_tokio::serve(listener, app).config(config).with_graceful_shutdown(shutdown.wait());
-        tokio::spawn(serve.into_future()).await.map_err(io::Error::other)?
-    });
-    // Not dropped: that would wait for a read that a broken disk never ends.
-    runtime.shutdown_background();
-    served
-}
-
-fn on_smol(listener: TcpListener, app: App, threads: usize, shutdown: &Shutdown) -> io::Result<()> {
-    let executor = Arc::new(smol::Executor::new());
-    let stop = Shutdown::new();
-    for index in 0..threads {
-        let (executor, stop) = (executor.clone(), stop.clone());
-        std::thread::Builder::new()
-            .name(format!("smol-{index}"))
-            .spawn(move || smol::block_on(executor.run(stop.wait())))?;
-    }
-    let served = smol::block_on(async {
-        let listener = smol::net::TcpListener::from(smol::Async::new(listener)?);
-        let config = app.connection_config();
-        let serve = sinew_smol::serve(listener, app).config(config).executor(executor.clone());
-        executor.spawn(serve.with_graceful_shutdown(shutdown.wait()).into_future()).await
-    });
-    stop.trigger();
-    served
-}
-
-fn on_std(listener: TcpListener, app: App, threads: usize, shutdown: &Shutdown) -> io::Result<()> {
-    let config = app.connection_config();
-    sinew_std::serve(listener, app)
-        .workers(threads)
-        .config(config)
-        .with_graceful_shutdown(shutdown.wait())
-        .run()
 }

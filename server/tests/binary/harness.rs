@@ -56,7 +56,12 @@ pub(crate) fn command(root: &Path, args: &[&str]) -> Command {
 impl Server {
     /// Starts a server on a free port and waits for its URL.
     pub(crate) fn start(root: &Path, args: &[&str]) -> Self {
-        let mut child = command(root, &[&["--port", "0"], args].concat()).spawn().unwrap();
+        Self::spawn(&mut command(root, &[&["--port", "0"], args].concat()), 1)
+    }
+
+    /// Starts a server and waits until it has told of so many places. The first URL is its address.
+    pub(crate) fn spawn(command: &mut Command, places: usize) -> Self {
+        let mut child = command.spawn().unwrap();
         let lines = lines(child.stdout.take().unwrap());
         let stderr = Arc::new(Mutex::new(String::new()));
         let (text, pipe) = (stderr.clone(), lines_of_stderr(&mut child));
@@ -66,14 +71,19 @@ impl Server {
             }
         });
         let mut server = Self { child, address: String::new(), greeting: String::new(), stderr };
-        while server.address.is_empty() {
-            let line = lines.recv_timeout(SOON).expect("a line with the URL");
-            if let Some((_, url)) = line.split_once("http://") {
-                url.split_once('/').unwrap().0.clone_into(&mut server.address);
-            }
+        while server.places().len() < places {
+            let line = lines.recv_timeout(SOON).unwrap_or_else(|_| panic!("{}", server.stderr()));
             server.greeting += &(line + "\n");
         }
+        let url = server.places().into_iter().find_map(|place| place.strip_prefix("http://"));
+        let address = url.and_then(|url| Some(url.split_once('/')?.0.to_owned()));
+        server.address = address.unwrap_or_default();
         server
+    }
+
+    /// Where it says that it can be found.
+    pub(crate) fn places(&self) -> Vec<&str> {
+        self.greeting.lines().filter_map(|line| line.strip_prefix("at ")).collect()
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -178,7 +188,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn read(mut stream: TcpStream) -> Self {
+    pub(crate) fn read(mut stream: impl Read) -> Self {
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
