@@ -517,7 +517,12 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         if self.transport.end_of_input {
             return false;
         }
-        if !self.http.core.wants_read() {
+        // Nothing is looked at while so much waits to be sent, so what is read would only pile up.
+        let choked = self.scratch.output.len() >= HIGH_WATER;
+        if choked {
+            self.http.core.hold_body(true, self.now);
+        }
+        if choked || !self.http.core.wants_read() {
             return self.http.core.close_action() == CloseAction::None
                 && self.scratch.tail.len() < READ_AHEAD;
         }
