@@ -506,12 +506,13 @@ impl Incoming {
         self.0.is_closed()
     }
 
-    /// Hands over a piece, whether or not there is room.
+    /// Hands over a piece, whether or not there is room. Small ones that wait become one, so that what
+    /// waits takes little more memory than its bytes, however a client cuts it.
     ///
     /// # Errors
     /// [`Closed`] if the handler has dropped the body.
     pub fn push(&self, piece: Bytes) -> Result<(), Closed> {
-        self.0.push(piece)
+        self.0.push_merged(piece)
     }
 
     /// What came behind the bytes: to be given before [`end`](Self::end).

@@ -7,10 +7,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::Headers;
 use crate::body::{BodyError, Closed};
+
+/// Pieces under this many bytes may be put together.
+const SMALL: usize = 4 * 1024;
 
 #[derive(Debug)]
 struct State {
@@ -123,6 +126,26 @@ impl Sender {
     /// Puts what the reader finds once it has come to the end.
     pub(crate) fn set_trailers(&self, trailers: Headers) {
         lock(&self.0).trailers = Some(Box::new(trailers));
+    }
+
+    /// As [`push`](Self::push), but small pieces that wait become one: a piece costs more than its bytes, and a client
+    /// chooses how many it sends.
+    pub(crate) fn push_merged(&self, bytes: Bytes) -> Result<(), Closed> {
+        let mut state = lock(&self.0);
+        let last = match state.queue.back() {
+            Some(last) if last.len() < SMALL && bytes.len() < SMALL => state.queue.pop_back(),
+            _ => None,
+        };
+        let Some(last) = last else {
+            drop(state);
+            return self.push(bytes);
+        };
+        // Nobody else has it, so this copies nothing but the new bytes.
+        let mut merged = BytesMut::from(last);
+        merged.extend_from_slice(&bytes);
+        state.queued += bytes.len();
+        state.queue.push_back(merged.freeze());
+        Ok(())
     }
 
     /// Ends the stream.

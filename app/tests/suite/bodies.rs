@@ -148,11 +148,28 @@ fn an_incoming_body_is_asked_for_before_it_is_read() {
     incoming.push(Bytes::from_static(b"abc")).unwrap();
     incoming.push(Bytes::from_static(b"d")).unwrap();
     assert!(incoming.poll_ready(&noop()).is_pending());
-    assert!(matches!(body.poll_chunk(&mut noop()), Poll::Ready(Some(Ok(bytes))) if bytes == "abc"));
-    assert!(matches!(body.poll_chunk(&mut noop()), Poll::Ready(Some(Ok(bytes))) if bytes == "d"));
+    assert!(matches!(body.poll_chunk(&mut noop()), Poll::Ready(Some(Ok(bytes))) if bytes == "abcd"));
     assert!(incoming.poll_ready(&noop()).is_ready());
     incoming.end(Err(BodyError::Disconnected));
     assert!(matches!(body.poll_chunk(&mut noop()), Poll::Ready(Some(Err(BodyError::Disconnected)))));
+}
+
+#[test]
+fn small_pieces_that_wait_become_one_and_large_ones_do_not() {
+    let (incoming, mut body) = Body::incoming(None, 1 << 20);
+    let mut sent = Vec::new();
+    for n in 0..10_000_u32 {
+        let piece = vec![n as u8; if n % 1_000 == 999 { 5_000 } else { 1 }];
+        sent.extend_from_slice(&piece);
+        incoming.push(Bytes::from(piece)).unwrap();
+    }
+    incoming.end(Ok(()));
+    let (mut received, mut pieces) = (Vec::new(), 0);
+    while let Some(piece) = block_on(body.chunk()).unwrap() {
+        received.extend_from_slice(&piece);
+        pieces += 1;
+    }
+    assert_eq!((received, pieces), (sent, 20));
 }
 
 #[test]
