@@ -35,6 +35,8 @@ pub use sinew_proto::Config;
 pub use sinew_runtime::{
     BodyBuffer, ConnectionConfig, Counts, OnDisconnect, OnRejected, Overload, Rejected, Shutdown,
 };
-pub use sinew_system::{Address, Limits, ListenOptions, ListenSocket, ServerHandle, Timeouts, signals};
+pub use sinew_system::{
+    Address, Limits, ListenOptions, ListenSocket, ServerHandle, Timeouts, raise_descriptor_limit, signals,
+};
 pub use socket::SmolSocket;
 pub use stream::FuturesIo;

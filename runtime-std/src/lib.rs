@@ -49,6 +49,7 @@ pub use sinew_runtime::{
     BodyBuffer, ConnectionConfig, Counts, OnDisconnect, OnRejected, Overload, Rejected, Shutdown,
 };
 pub use sinew_system::{
-    Address, IntoListenSocket, Limits, ListenOptions, ListenSocket, ServerHandle, Timeouts, signals,
+    Address, IntoListenSocket, Limits, ListenOptions, ListenSocket, ServerHandle, Timeouts,
+    raise_descriptor_limit, signals,
 };
 pub use socket::Socket;
