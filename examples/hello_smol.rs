@@ -3,9 +3,8 @@
 mod app;
 
 fn main() -> std::io::Result<()> {
+    println!("http://127.0.0.1:8080");
     smol::block_on(async {
-        let listener = smol::net::TcpListener::bind("127.0.0.1:8080").await?;
-        println!("http://{}", listener.local_addr()?);
-        sinew_smol::serve(listener, app::app()).await
+        sinew_smol::Server::new(app::app()).bind("127.0.0.1:8080").shut_down_on_signals().await
     })
 }

@@ -3,7 +3,6 @@
 mod app;
 
 fn main() -> std::io::Result<()> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:8080")?;
-    println!("http://{}", listener.local_addr()?);
-    sinew_std::serve(listener, app::app()).run()
+    println!("http://127.0.0.1:8080");
+    sinew_std::Server::new(app::app()).bind("127.0.0.1:8080").shut_down_on_signals().run()
 }

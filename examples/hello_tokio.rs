@@ -4,9 +4,6 @@ mod app;
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-    println!("http://{}", listener.local_addr()?);
-    sinew_tokio::serve(listener, app::app())
-        .with_graceful_shutdown(async { _ = tokio::signal::ctrl_c().await })
-        .await
+    println!("http://127.0.0.1:8080");
+    sinew_tokio::Server::new(app::app()).bind("127.0.0.1:8080").shut_down_on_signals().await
 }
