@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use sinew_proto::websocket::Config;
+use sinew_proto::Config;
+use sinew_proto::websocket;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -95,7 +96,7 @@ fn every_claim_about_websocket_has_a_test_that_exists() {
 #[test]
 fn the_defaults_of_websocket_are_as_they_are_told() {
     let text = document("websocket.md");
-    let Config {
+    let websocket::Config {
         max_message_bytes,
         max_frame_bytes,
         max_fragments,
@@ -104,7 +105,7 @@ fn the_defaults_of_websocket_are_as_they_are_told() {
         pong_timeout,
         close_timeout,
         write_timeout,
-    } = Config::default();
+    } = websocket::Config::default();
     for (name, value) in [
         ("max_message_bytes", format!("{} MiB", max_message_bytes >> 20)),
         ("max_frame_bytes", format!("{} MiB", max_frame_bytes >> 20)),
@@ -116,5 +117,56 @@ fn the_defaults_of_websocket_are_as_they_are_told() {
     ] {
         let row = format!("| `{name}` | {value} |");
         assert!(text.contains(&row), "{row}");
+    }
+}
+
+/// The spans of code in a text.
+fn spans(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.starts_with("```")).flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+#[test]
+fn every_claim_about_operations_has_a_test_that_exists() {
+    let text = document("operations.md");
+    let named = tests_named(&text);
+    assert!(named.len() > 30, "{} names", named.len());
+    let there = |name: &str| if name.contains('/') { root().join(name) } else { suite().join(name) }.exists();
+    for (name, line) in &named {
+        assert!(there(name), "no {name} for {line}");
+    }
+    // In the text, too, what looks like a file of Rust is one.
+    let rust = |name: &&str| Path::new(name).extension().is_some_and(|end| end == "rs");
+    let mut files = spans(&text).filter(rust).peekable();
+    assert!(files.peek().is_some());
+    for name in files {
+        assert!(there(name), "no {name}");
+    }
+}
+
+#[test]
+fn the_defaults_of_a_server_are_as_they_are_told() {
+    let text = document("operations.md");
+    let config = Config::DEFAULT;
+    let seconds = |time: std::time::Duration| format!("{} s", time.as_secs_f32());
+    let kib = |bytes: u32| format!("{} KiB", bytes >> 10);
+    for (name, value) in [
+        ("head", seconds(config.head_timeout)),
+        ("idle", seconds(config.idle_timeout)),
+        ("body_grace", seconds(config.body_grace)),
+        ("body_rate", format!("{} B/s", config.body_min_rate)),
+        ("write", seconds(config.write_timeout)),
+        ("linger", seconds(config.linger_timeout)),
+        ("head", kib(config.max_head_bytes)),
+        ("target", kib(config.max_target_bytes)),
+        ("fields", config.max_fields.to_string()),
+        ("chunk_extensions", kib(config.max_chunk_extension_bytes)),
+        ("trailers", kib(config.max_trailer_bytes)),
+        ("drain", kib(config.max_drain_bytes)),
+    ] {
+        let row = |line: &str| {
+            let (first, second) = line.split_once(" | ").unwrap_or_default();
+            first.starts_with(&format!("| `{name}`")) && second.starts_with(&format!("{value} | "))
+        };
+        assert!(text.lines().any(row), "{name}: {value}");
     }
 }

@@ -1,7 +1,7 @@
 //! What a connection may hold at most: clients that bring many connections into the worst state there is,
 //! against the bound that `docs/operations.md` tells.
 //!
-//! A binary of its own, with one test: the memory is the whole process's. Its clients hold next to nothing.
+//! A binary of its own, with one test that measures: the memory is the whole process's. Its clients hold next to nothing.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -44,6 +44,16 @@ const OUTPUT: u64 = HIGH_WATER + PIECE;
 const STATE: u64 = 8 * KIB;
 /// The buffers of threads, and what a process takes for itself.
 const PROCESS: u64 = 4096 * KIB;
+
+#[test]
+fn the_document_has_the_same_bound() {
+    let text = fs::read_to_string("../docs/operations.md").expect("the document");
+    for bound in [INPUT, BODY, HIGH_WATER] {
+        assert!(text.contains(&format!(" | {} KiB", bound / KIB)), "{} KiB", bound / KIB);
+    }
+    let all = INPUT + BODY + HIGH_WATER + STATE;
+    assert!(text.contains("1.5 MiB and the largest piece") && all <= 1536 * KIB && all > 1408 * KIB, "{all}");
+}
 
 #[test]
 fn what_connections_hold_is_bounded() {
