@@ -11,11 +11,11 @@ mod connects;
 pub mod hostile;
 mod parts;
 pub mod raw;
+mod serves;
 #[cfg(target_os = "linux")]
 pub mod soak;
 #[cfg(target_os = "linux")]
 pub mod subject;
-mod serves;
 mod temporary;
 pub mod websocket;
 pub mod ws_client;

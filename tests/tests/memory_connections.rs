@@ -24,6 +24,7 @@ const CONNECTIONS: u64 = 48;
 
 /// A piece of a response body, and a whole response.
 const PIECE: u64 = 64 * KIB;
+static CONTENT: [u8; 64 * 1024] = [b'x'; 64 * 1024];
 
 /// One read.
 const READ: u64 = 256 * KIB;
@@ -73,12 +74,12 @@ fn app() -> Router {
             }),
         )
         .route("/echo", post(|body: Body| async { body }))
-        .route("/full", get(|| async { Bytes::from(vec![b'x'; PIECE as usize]) }))
+        .route("/full", get(|| async { Bytes::copy_from_slice(&CONTENT) }))
         .route(
             "/stream",
             get(|| async {
                 Body::from_stream(stream::unfold((), |()| {
-                    future::ready(Some((Ok::<_, BodyError>(Bytes::from(vec![b'x'; PIECE as usize])), ())))
+                    future::ready(Some((Ok::<_, BodyError>(Bytes::copy_from_slice(&CONTENT)), ())))
                 }))
             }),
         )

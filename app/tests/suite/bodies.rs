@@ -159,7 +159,7 @@ fn small_pieces_that_wait_become_one_and_large_ones_do_not() {
     let (incoming, mut body) = Body::incoming(None, 1 << 20);
     let mut sent = Vec::new();
     for n in 0..10_000_u32 {
-        let piece = vec![n as u8; if n % 1_000 == 999 { 5_000 } else { 1 }];
+        let piece = vec![n.to_le_bytes()[0]; if n % 1_000 == 999 { 5_000 } else { 1 }];
         sent.extend_from_slice(&piece);
         incoming.push(Bytes::from(piece)).unwrap();
     }
