@@ -15,10 +15,14 @@ pub struct SmolRuntime {
 }
 
 impl SmolRuntime {
-    /// `limit`: how many blocking jobs may run or wait at a time before requests for more are
-    /// answered with 503. The pool's own queue has no bound.
+    /// `limit`: how many blocking jobs may be with the pool at a time before requests for more are answered
+    /// with 503. The pool's own queue has no bound.
     pub fn new(limit: usize) -> Self {
-        Self { epoch: std::time::Instant::now(), jobs: JobLimit::new(limit) }
+        Self::of(JobLimit::new(limit, 0))
+    }
+
+    pub(crate) fn of(jobs: JobLimit) -> Self {
+        Self { epoch: std::time::Instant::now(), jobs }
     }
 }
 
@@ -43,7 +47,9 @@ impl Runtime for SmolRuntime {
     }
 
     fn offload(&self, job: Job) -> Result<(), Job> {
-        smol::unblock(self.jobs.admit(job)?).detach();
+        if let Some(job) = self.jobs.admit(job)? {
+            smol::unblock(job).detach();
+        }
         Ok(())
     }
 

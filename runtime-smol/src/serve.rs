@@ -9,7 +9,7 @@ use std::thread;
 
 use futures_io::{AsyncRead, AsyncWrite};
 use sinew_app::Service;
-use sinew_runtime::{Connection, ConnectionConfig, Io, Seat, Serving, Shutdown, accept};
+use sinew_runtime::{Connection, ConnectionConfig, Io, JobLimit, Seat, Serving, Shutdown, accept};
 use sinew_system::{
     Ending, IntoListenSocket, Launch, ListenSocket, Plan, ServerHandle, Settings, join_all, run_to_end,
 };
@@ -143,7 +143,7 @@ impl Spawner {
 }
 
 fn smol_runtime(settings: &Settings) -> SmolRuntime {
-    SmolRuntime::new(settings.blocking_threads.saturating_add(settings.blocking_queue))
+    SmolRuntime::of(JobLimit::new(settings.blocking_threads.max(1), settings.blocking_queue))
 }
 
 /// All of it as tasks of an executor that is there.

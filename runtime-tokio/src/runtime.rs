@@ -18,18 +18,18 @@ pub struct TokioRuntime {
 }
 
 impl TokioRuntime {
-    /// `limit`: how many blocking jobs may run or wait at a time before requests for more are
-    /// answered with 503. tokio's own pool queues without a bound.
+    /// `limit`: how many blocking jobs may be with tokio's own pool at a time before requests for more are
+    /// answered with 503. That pool queues without a bound.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn new(limit: usize) -> Self {
-        Self::of(&tokio::runtime::Handle::current(), limit)
+        Self::of(&tokio::runtime::Handle::current(), JobLimit::new(limit, 0))
     }
 
-    pub(crate) fn of(handle: &tokio::runtime::Handle, limit: usize) -> Self {
+    pub(crate) fn of(handle: &tokio::runtime::Handle, jobs: JobLimit) -> Self {
         let handle = handle.clone();
-        Self { epoch: tokio::time::Instant::now(), jobs: JobLimit::new(limit), handle }
+        Self { epoch: tokio::time::Instant::now(), jobs, handle }
     }
 }
 
@@ -50,7 +50,9 @@ impl Runtime for TokioRuntime {
     }
 
     fn offload(&self, job: Job) -> Result<(), Job> {
-        drop(self.handle.spawn_blocking(self.jobs.admit(job)?));
+        if let Some(job) = self.jobs.admit(job)? {
+            drop(self.handle.spawn_blocking(job));
+        }
         Ok(())
     }
 

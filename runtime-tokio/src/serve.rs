@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use sinew_app::Service;
-use sinew_runtime::{Io, Seat, Serving, Shutdown, accept};
+use sinew_runtime::{Io, JobLimit, Seat, Serving, Shutdown, accept};
 use sinew_system::{
     Ending, IntoListenSocket, Launch, ListenSocket, Plan, ServerHandle, Settings, join_all, run_to_end,
 };
@@ -122,14 +122,14 @@ impl<S: Service> IntoFuture for Server<S> {
     }
 }
 
-fn jobs(settings: &Settings) -> usize {
-    settings.blocking_threads.saturating_add(settings.blocking_queue)
+fn jobs(settings: &Settings) -> JobLimit {
+    JobLimit::new(settings.blocking_threads.max(1), settings.blocking_queue)
 }
 
 /// All of it as tasks of the runtime that is there.
 fn spawn_here<S: Service>(mut launch: Launch<S>, handle: &Handle) -> io::Result<()> {
     let ending = Ending::new(launch.control.clone());
-    let runtime = TokioRuntime::new(jobs(&launch.settings));
+    let runtime = TokioRuntime::of(handle, jobs(&launch.settings));
     let serving = launch.serving(runtime.clone());
     for socket in std::mem::take(&mut launch.sockets) {
         spawn_accept(socket, &serving, launch.settings.nodelay, handle)?;
@@ -143,8 +143,9 @@ fn spawn_here<S: Service>(mut launch: Launch<S>, handle: &Handle) -> io::Result<
 fn spawn_workers<S: Service>(mut launch: Launch<S>, workers: usize) -> io::Result<()> {
     let ending = Ending::new(launch.control.clone());
     let sockets = launch.split(workers)?;
+    let jobs = jobs(&launch.settings);
     let workers =
-        sockets.into_iter().map(|sockets| worker(&launch, sockets)).collect::<io::Result<Vec<_>>>()?;
+        sockets.into_iter().map(|sockets| worker(&launch, &jobs, sockets)).collect::<io::Result<Vec<_>>>()?;
     let overseer = Background::new(Builder::new_current_thread().enable_all())?;
     let stop = StopWorkers(Shutdown::new());
     let threads = workers
@@ -156,7 +157,7 @@ fn spawn_workers<S: Service>(mut launch: Launch<S>, workers: usize) -> io::Resul
         })
         .collect::<io::Result<Vec<_>>>()?;
     named("end").spawn(move || {
-        let runtime = TokioRuntime::of(overseer.handle(), 0);
+        let runtime = TokioRuntime::of(overseer.handle(), JobLimit::new(0, 0));
         let result = overseer.run(launch.oversee(runtime));
         drop(stop);
         join_all(threads);
@@ -175,11 +176,15 @@ impl Drop for StopWorkers {
 }
 
 /// The runtime of one worker, with its accept loops.
-fn worker<S: Service>(launch: &Launch<S>, sockets: Vec<ListenSocket>) -> io::Result<Background> {
+fn worker<S: Service>(
+    launch: &Launch<S>,
+    jobs: &JobLimit,
+    sockets: Vec<ListenSocket>,
+) -> io::Result<Background> {
     let settings = &launch.settings;
     let threads = settings.blocking_threads.max(1);
     let tokio = Background::new(Builder::new_current_thread().max_blocking_threads(threads).enable_all())?;
-    let serving = launch.serving(TokioRuntime::of(tokio.handle(), jobs(settings)));
+    let serving = launch.serving(TokioRuntime::of(tokio.handle(), jobs.clone()));
     for socket in sockets {
         spawn_accept(socket, &serving, settings.nodelay, tokio.handle())?;
     }

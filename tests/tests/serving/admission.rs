@@ -62,21 +62,20 @@ pub(crate) fn a_limit_is_exact_over_sockets_and_workers<A: Serves>() {
     let (app, gate, waiting) = gated();
     let server = A::local(app).bind("127.0.0.1:0").max_connections(LIMIT).workers(2).spawn().unwrap();
     let addresses: Vec<_> = server.local_addrs().iter().filter_map(sinew_system::Address::as_tcp).collect();
-    let mut clients: Vec<Client> = (0..40)
+    let clients: Vec<_> = (0..40)
         .map(|index| {
             let mut client = Client::connect(addresses[index % 2]);
-            client.send("GET /wait HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
-            client
+            client.send(raw::get("/wait"));
+            thread::spawn(move || client.response().text().to_owned())
         })
         .collect();
     eventually("it is full", || waiting.now() == LIMIT);
     thread::sleep(QUIET);
     assert_eq!((waiting.now(), server.counts().connections_open), (LIMIT, LIMIT as u64));
     gate.open();
-    for client in &mut clients {
-        assert_eq!(client.response().text(), "finished");
+    for client in clients {
+        assert_eq!(client.join().unwrap(), "finished");
     }
-    drop(clients);
     end(&server);
     let counts = server.counts();
     assert_eq!((counts.connections_accepted, counts.requests, counts.connections_open), (40, 40, 0));

@@ -6,6 +6,7 @@
 mod admission;
 mod ending;
 mod listening;
+mod options;
 mod parts;
 mod processes;
 mod threads;
@@ -67,6 +68,11 @@ suite! {
         a_websocket_keeps_its_place
         a_shutdown_while_it_is_full
         figures_are_exact;
+    options:
+        timeouts_are_those_of_the_connections
+        limits_are_those_of_the_connections
+        nodelay_is_set_or_not
+        a_full_pool_queues_and_then_refuses;
     processes:
         a_first_signal_is_graceful
         a_second_signal_is_not
