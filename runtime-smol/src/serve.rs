@@ -43,6 +43,14 @@ impl IntoSocket for smol::net::TcpListener {
     }
 }
 
+#[cfg(unix)]
+impl IntoSocket for smol::net::unix::UnixListener {
+    fn into_socket(self) -> io::Result<ListenSocket> {
+        let listener = Arc::<smol::Async<std::os::unix::net::UnixListener>>::from(self);
+        listener.get_ref().try_clone()?.into_listen_socket()
+    }
+}
+
 impl IntoSocket for std::net::TcpListener {
     fn into_socket(self) -> io::Result<ListenSocket> {
         self.into_listen_socket()
@@ -92,7 +100,8 @@ impl<S: Service> Server<S> {
     }
 
     /// Serves on `threads` threads, each with an executor, an accept loop and, where the system can spread
-    /// connections (`SO_REUSEPORT`), a listening socket of its own. Connections then stay on one thread. An
+    /// connections (`SO_REUSEPORT`), a listening socket of its own. Connections then stay on one thread. One more
+    /// thread waits for the end, and runs the signal of the graceful shutdown. An
     /// [`executor`](Self::executor) that was given runs none of it.
     pub fn workers(mut self, threads: usize) -> Self {
         self.plan.settings.workers = Some(threads.max(1));

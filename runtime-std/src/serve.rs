@@ -55,7 +55,9 @@ impl<S: Service> Server<S> {
 
     sinew_system::server_methods!();
 
-    /// Threads with an event loop; one for each processor unless set, at least one.
+    /// Threads with an event loop; one for each processor unless set, at least one. The first one accepts, and
+    /// gives the connections to all of them in turn. One more thread waits for the end, and runs the signal of
+    /// the graceful shutdown. Of no effect with [`thread_per_connection`](Self::thread_per_connection).
     pub fn workers(mut self, threads: usize) -> Self {
         self.plan.settings.workers = Some(threads.max(1));
         self

@@ -87,8 +87,9 @@ impl<S: Service> Server<S> {
     sinew_system::server_methods!();
 
     /// Serves on `threads` threads, each with a runtime, an accept loop and, where the system can spread
-    /// connections (`SO_REUSEPORT`), a listening socket of its own. Connections then stay on one thread. The
-    /// caller's runtime, if there is one, runs none of it.
+    /// connections (`SO_REUSEPORT`), a listening socket of its own. Connections then stay on one thread. One more
+    /// thread waits for the end, and runs the signal of the graceful shutdown. The caller's runtime, if there is
+    /// one, runs none of it.
     pub fn workers(mut self, threads: usize) -> Self {
         self.plan.settings.workers = Some(threads.max(1));
         self

@@ -14,7 +14,7 @@ use crate::{Io, Phase, Runtime, upgraded};
 
 /// Serves one connection. A future that completes when the connection is closed.
 ///
-/// Made by [`Serving::connection`].
+/// Made by [`Serving::connection`](crate::Serving::connection).
 pub struct Connection<I, R: Runtime, S> {
     transport: Transport<I, R>,
     stage: Stage,

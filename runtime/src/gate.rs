@@ -275,9 +275,79 @@ mod tests {
         assert!(!place(enter(&gate, "[2001:db8:0:1::1]:1")).is_refused());
         assert!(!place(gate.enter(None)).is_refused(), "a Unix socket has no address");
         assert_eq!(gate.open(), 7);
+        let odd = place(enter(&gate, "[ffff:ffff:ffff:ffff::1]:1"));
+        assert!(odd != Place::OPEN && !odd.is_refused(), "no address is taken for none");
+        gate.leave(odd);
         gate.leave(first);
         gate.leave(second);
         assert!(!gate.state().addresses.contains_key(&Address::new("192.0.2.1".parse().unwrap())));
         assert!(!place(enter(&gate, "192.0.2.1:4")).is_refused());
+    }
+
+    #[test]
+    fn who_is_over_the_limit_of_an_address_takes_no_place_of_others() {
+        let admission = Admission { max_connections: 2, max_per_address: 1, overload: Overload::Wait };
+        let gate = Gate::new(admission);
+        let first = place(enter(&gate, "192.0.2.1:1"));
+        assert!(place(enter(&gate, "192.0.2.1:2")).is_refused());
+        let second = place(enter(&gate, "192.0.2.2:1"));
+        // Full, and yet this one does not wait for a place that it may not have.
+        assert!(place(enter(&gate, "192.0.2.1:3")).is_refused());
+        assert_eq!(enter(&gate, "192.0.2.3:1"), Entry::Full);
+        assert_eq!(gate.state().addresses.len(), 2, "who has to wait is not counted");
+        gate.leave(first);
+        gate.leave(second);
+        assert_eq!((gate.open(), gate.state().addresses.len()), (0, 0));
+    }
+
+    /// Wakes a thread, and counts.
+    struct Unpark(std::thread::Thread);
+
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    /// Threads that enter, stay for a moment and leave: never too many are in, and whoever waits is woken. A
+    /// wake that is lost shows as a thread that waits for as long as nobody would.
+    #[test]
+    fn no_place_and_no_wake_is_lost_among_many_threads() {
+        const LIMIT: usize = 2;
+        for max_per_address in [usize::MAX, LIMIT] {
+            let gate =
+                Gate::new(Admission { max_connections: LIMIT, max_per_address, ..Admission::default() });
+            let inside = Arc::new(AtomicUsize::new(0));
+            let threads: Vec<_> = (0..6_u8)
+                .map(|index| {
+                    let (gate, inside) = (gate.clone(), inside.clone());
+                    std::thread::spawn(move || {
+                        let peer = SocketAddr::from(([192, 0, 2, index], 1));
+                        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+                        let cx = Context::from_waker(&waker);
+                        for _ in 0..3_000 {
+                            let place = loop {
+                                while gate.poll_room(&cx).is_pending() {
+                                    let start = std::time::Instant::now();
+                                    std::thread::park_timeout(std::time::Duration::from_secs(20));
+                                    assert!(start.elapsed().as_secs() < 20, "a wake is lost");
+                                }
+                                match gate.enter(Some(peer)) {
+                                    Entry::Open(place) => break place,
+                                    Entry::Full => {}
+                                    other => panic!("{other:?}"),
+                                }
+                            };
+                            assert!(inside.fetch_add(1, Ordering::SeqCst) < LIMIT);
+                            std::thread::yield_now();
+                            inside.fetch_sub(1, Ordering::SeqCst);
+                            gate.leave(place);
+                        }
+                    })
+                })
+                .collect();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            assert_eq!((gate.open(), gate.state().addresses.len()), (0, 0));
+        }
     }
 }

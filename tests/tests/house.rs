@@ -73,7 +73,8 @@ fn arrows_point_one_way() {
 fn no_runtime_is_named_below_the_adapters() {
     for folder in ["proto", "app", "runtime", "runtime-sim"] {
         for path in sources(&root().join(folder).join("src")) {
-            for (number, line) in code(&path) {
+            // What the tests at the end of a file use is no part of it.
+            for (number, line) in code(&path).into_iter().take_while(|(_, line)| line != "mod tests {") {
                 // A library for SHA-1 that is small, too; and a question that starts no thread.
                 let line = line.replace("sha1_smol", "").replace("std::thread::panicking", "");
                 for word in ["tokio", "smol", "async_io", "std::net", "std::thread"] {
