@@ -25,8 +25,8 @@ struct Options {
     #[arg(long)]
     socket: Option<PathBuf>,
     /// How many seconds the health check fails before the server stops: twice what the load balancer needs to see it
-    #[arg(long, default_value_t = 10.0)]
-    notice: f64,
+    #[arg(long, default_value_t = 10)]
+    notice: u64,
 }
 
 /// What handlers share.
@@ -51,8 +51,7 @@ async fn health(State(service): State<Arc<Service>>) -> (StatusCode, &'static st
 /// The counters as Prometheus reads them. Keep it from strangers: in the proxy, or on a server of its own.
 async fn metrics(State(service): State<Arc<Service>>) -> ([(&'static str, &'static str); 1], String) {
     let counts = service.server.get().map(ServerHandle::counts).unwrap_or_default();
-    let mut text = String::new();
-    for (name, kind, value) in [
+    let figures = [
         ("connections_accepted_total", "counter", counts.connections_accepted),
         ("connections_refused_total", "counter", counts.connections_refused),
         ("connections_open", "gauge", counts.connections_open),
@@ -60,9 +59,9 @@ async fn metrics(State(service): State<Arc<Service>>) -> ([(&'static str, &'stat
         ("requests_total", "counter", counts.requests),
         ("requests_rejected_total", "counter", counts.requests_rejected),
         ("upgrades_total", "counter", counts.upgrades),
-    ] {
-        text += &format!("# TYPE sinew_{name} {kind}\nsinew_{name} {value}\n");
-    }
+    ];
+    let line = |(name, kind, value)| format!("# TYPE sinew_{name} {kind}\nsinew_{name} {value}\n");
+    let text = figures.map(line).concat();
     ([("content-type", "text/plain; version=0.0.4")], text)
 }
 
@@ -92,7 +91,7 @@ async fn main() -> io::Result<()> {
         .with_graceful_shutdown(async move {
             signal.await;
             leaving.leaving.store(true, Ordering::Relaxed);
-            tokio::time::sleep(Duration::from_secs_f64(options.notice)).await;
+            tokio::time::sleep(Duration::from_secs(options.notice)).await;
         });
     if let Some(path) = options.socket {
         server = server.bind_unix(path).unix_mode(0o660);

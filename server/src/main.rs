@@ -110,13 +110,14 @@ fn sockets(args: &Args) -> Result<Vec<ListenSocket>, String> {
 
 /// Says on stdout what is served and where. Nobody has to read it.
 fn announce(runtime: RuntimeName, root: &Path, bound: &[Address]) {
-    let places: Vec<String> = bound.iter().map(listen::place).collect();
+    let places: Vec<String> =
+        bound.iter().map(|address| format!("at {}\n", listen::place(address))).collect();
     let text = format!(
-        "sinew {} on {}\nserving {}\nat {}\n",
+        "sinew {} on {}\nserving {}\n{}",
         env!("CARGO_PKG_VERSION"),
         runtime.as_str(),
         printable(&root.display().to_string()),
-        places.join("\nat "),
+        places.concat(),
     );
     let mut stdout = io::stdout();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
