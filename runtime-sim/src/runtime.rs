@@ -21,7 +21,7 @@ pub struct SimRuntime {
 
 impl SimRuntime {
     pub(crate) fn new(world: Arc<World>, jobs: usize) -> Self {
-        Self { world, jobs: JobLimit::new(jobs) }
+        Self { world, jobs: JobLimit::new(jobs, 0) }
     }
 
     /// The deadline as a future.
@@ -56,7 +56,9 @@ impl Runtime for SimRuntime {
 
     /// Runs `job` as a task of the simulation, a little later, on the one thread there is.
     fn offload(&self, job: Job) -> Result<(), Job> {
-        self.world.queue_job(self.jobs.admit(job)?);
+        if let Some(job) = self.jobs.admit(job)? {
+            self.world.queue_job(job);
+        }
         Ok(())
     }
 
