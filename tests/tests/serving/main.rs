@@ -80,5 +80,6 @@ suite! {
         sockets_of_the_service_manager
         without_descriptors_it_pauses
         threads_end_with_the_server
+        ten_thousand_that_stay
         half_a_start_leaves_nothing;
 }

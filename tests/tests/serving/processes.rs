@@ -8,6 +8,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -116,6 +117,7 @@ fn child_of<A: Serves>(what: &str) {
         "descriptors" => without_descriptors::<A>(),
         "threads" => and_its_threads::<A>(),
         "start" => half_started::<A>(),
+        "crowd" => a_crowd::<A>(),
         other => panic!("{other} is nothing that a child does"),
     }
 }
@@ -339,6 +341,49 @@ fn connections_with_a_thread_each() {
 
 pub(crate) fn threads_end_with_the_server<A: Serves>() {
     Running::start(&mut command::<A>("threads", "")).ends();
+}
+
+const CROWD: usize = 10_000;
+
+/// Serves many, and says how many threads it has: before, and when all are there.
+fn a_crowd<A: Serves>() {
+    sinew_system::raise_descriptor_limit().unwrap();
+    let server = A::local(hello()).workers(2).shut_down_on_signals().spawn().unwrap();
+    assert_eq!(raw::request(addr(&server), raw::get("/")).text(), "hello");
+    say(threads(""));
+    say(addr(&server));
+    eventually("all are there", || server.counts().connections_open == CROWD as u64);
+    say(threads(""));
+    wait(&server).unwrap();
+    assert_eq!((server.counts().connections_open, server.counts().accept_errors), (0, 0));
+}
+
+/// Connections that stay open cost no thread, and none of them is forgotten.
+pub(crate) fn ten_thousand_that_stay<A: Serves>() {
+    // One crowd at a time: both sides need a descriptor for each.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let limit = sinew_system::raise_descriptor_limit().unwrap();
+    assert!(limit > CROWD as u64 + 1_000, "this needs more descriptors than {limit}");
+    let mut child = Running::start(&mut command::<A>("crowd", ""));
+    let before = child.line();
+    let addr = child.addr();
+    let request = |client: &mut Client| {
+        client.send(raw::get("/"));
+        assert_eq!(client.response().text(), "hello");
+    };
+    let connect = |_| {
+        let mut client = Client::connect(addr);
+        request(&mut client);
+        client
+    };
+    let mut crowd: Vec<Client> = (0..CROWD).map(connect).collect();
+    assert_eq!(child.line(), before);
+    crowd.iter_mut().step_by(100).for_each(request);
+    child.signal(Signal::TERM);
+    crowd.iter_mut().for_each(Client::end);
+    drop(crowd);
+    child.ends();
 }
 
 /// A start that runs out of something half-way: nothing of it is left.
