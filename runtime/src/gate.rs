@@ -346,7 +346,9 @@ mod tests {
                     })
                 })
                 .collect();
-            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            for thread in threads {
+                thread.join().unwrap();
+            }
             assert_eq!((gate.open(), gate.state().addresses.len()), (0, 0));
         }
     }

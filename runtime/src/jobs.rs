@@ -127,7 +127,7 @@ mod tests {
         let first = admitted(&limit, || panic!("on purpose")).expect("a place");
         for _ in 0..2 {
             let ran = ran.clone();
-            assert!(admitted(&limit, move || drop(ran.fetch_add(1, Ordering::SeqCst))).is_none());
+            assert!(admitted(&limit, move || _ = ran.fetch_add(1, Ordering::SeqCst)).is_none());
         }
         assert!(limit.admit(Box::new(|| ())).is_err());
         first();
@@ -167,7 +167,9 @@ mod tests {
                 })
             })
             .collect();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
         assert_eq!(ran.load(Ordering::SeqCst), 20_000);
     }
 }

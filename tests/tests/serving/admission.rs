@@ -186,16 +186,13 @@ pub(crate) fn a_limit_for_each_address<A: Serves>() {
     assert_eq!(server.counts().connections_refused, 1);
 }
 
+fn fails() {
+    panic!("on purpose")
+}
+
 pub(crate) fn every_place_is_given_back<A: Serves>() {
     let app = hello()
-        .route(
-            "/panic",
-            get(|| async {
-                if true {
-                    panic!("on purpose")
-                }
-            }),
-        )
+        .route("/panic", get(|| async { fails() }))
         .route("/read", post(|body: sinew_app::Bytes| async move { body }));
     for refuse in [false, true] {
         let server = A::local(app.clone()).max_connections(2).max_connections_per_address(2);

@@ -47,9 +47,9 @@ pub(crate) fn limits_are_those_of_the_connections<A: Serves>() {
 fn accepted(client: &Client) -> socket2::Socket {
     let (here, there) = (client.stream().local_addr().unwrap(), client.stream().peer_addr().unwrap());
     let open = std::fs::read_dir("/proc/self/fd").unwrap();
-    let numbers = open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    let mut numbers = open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
     numbers
-        .filter_map(|number| {
+        .find_map(|number| {
             // A copy by its name: `/proc` gives none of a socket.
             let pid =
                 rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty());
@@ -61,7 +61,6 @@ fn accepted(client: &Client) -> socket2::Socket {
             let peer = socket.peer_addr().ok()?.as_socket()?;
             (local == there && peer == here).then_some(socket)
         })
-        .next()
         .expect("the server has it")
 }
 
