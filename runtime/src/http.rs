@@ -67,6 +67,8 @@ pub(crate) struct Http {
     left: bool,
     /// When the socket is asked whether it has failed.
     probe: Option<Instant>,
+    /// The core may have something to say without further input.
+    unasked: bool,
     /// How long it lingers, once the server drains.
     linger_until: Option<Instant>,
     drain: Drain,
@@ -98,6 +100,7 @@ impl Http {
             unheard: None,
             left: false,
             probe: None,
+            unasked: true,
             linger_until: None,
             drain: Drain::No,
         }
@@ -179,14 +182,18 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
     pub(crate) fn run(mut self, cx: &mut Context<'_>, phase: Phase) -> Poll<End> {
         // The connection may outlast it, and is waited for until it ends.
         let _ = self.http.poll_unheard(cx);
-        if self.http.core.poll_timeout().is_some_and(|due| due <= self.now) && self.read_late(cx).is_err() {
-            return Poll::Ready(End::Closed);
+        if self.http.core.poll_timeout().is_some_and(|due| due <= self.now) {
+            self.http.unasked = true;
+            if self.read_late(cx).is_err() {
+                return Poll::Ready(End::Closed);
+            }
+            self.http.unasked = true;
         }
         for round in 0..ROUNDS {
             if let Err(error) = self.http.core.handle_timeout(self.now) {
                 self.reject(error);
             }
-            self.poll_exchange(cx);
+            self.http.unasked |= self.poll_exchange(cx);
             if phase == Phase::Draining && round == 0 && self.drain(cx).is_err() {
                 return Poll::Ready(End::Closed);
             }
@@ -310,11 +317,15 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         if self.http.drain != Drain::Yes {
             self.http.drain = Drain::Yes;
             self.http.core.shutdown();
+            self.http.unasked = true;
         }
     }
 
     /// Feeds what was left over to the core.
     fn process_tail(&mut self, cx: &mut Context<'_>) {
+        if self.scratch.tail.is_empty() && !self.http.unasked {
+            return;
+        }
         let mut tail = mem::take(&mut self.scratch.tail);
         let consumed = self.process(&tail, cx);
         tail.drain(..consumed);
@@ -327,6 +338,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         let mut at = 0;
         // The pieces of a body that stand in one read are handed on as one.
         let mut pieces = Vec::new();
+        self.http.unasked = true;
         while self.scratch.output.len() < HIGH_WATER && self.budget.events > 0 {
             self.budget.events -= 1;
             let rest = &input[at..];
@@ -378,10 +390,14 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                 // The handler is polled only now, with all that has arrived.
                 Kind::NeedInput | Kind::Paused => {
                     if !self.poll_exchange(cx) {
+                        self.http.unasked = false;
                         break;
                     }
                 }
-                Kind::Upgraded | Kind::Closed => break,
+                Kind::Upgraded | Kind::Closed => {
+                    self.http.unasked = false;
+                    break;
+                }
             }
         }
         if !pieces.is_empty() {
@@ -566,6 +582,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         self.budget.bytes = self.budget.bytes.saturating_sub(n);
         if n == 0 {
             self.http.core.end_of_input(self.now);
+            self.http.unasked = true;
             if self.serving.config.on_disconnect == OnDisconnect::CancelWhenEnded {
                 self.leave();
             } else {
