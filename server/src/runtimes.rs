@@ -8,13 +8,10 @@ use sinew_system::{ConnectionConfig, ListenSocket, Overload, ServerHandle};
 use crate::app::App;
 use crate::args::{Args, OverloadName, RuntimeName};
 
-/// Threads for blocking work: enough for a disk, few enough for memory.
-const BLOCKING_THREADS: usize = 64;
-
 /// Serves until `shutdown` is triggered, and tells the service manager. The sockets do not share their
 /// ports, so that a second server on a port is an error: the threads share the sockets.
 macro_rules! spawn {
-    ($adapter:ident, $app:expr, $sockets:expr, $most:expr, $args:expr, $shutdown:expr, $blocking:expr) => {{
+    ($adapter:ident, $app:expr, $sockets:expr, $most:expr, $args:expr, $shutdown:expr) => {{
         let config = config($args, &$app);
         $sockets
             .into_iter()
@@ -26,7 +23,6 @@ macro_rules! spawn {
             .overload(overload($args.overload))
             .drain($args.drain_timeout)
             .workers($args.threads())
-            .blocking_threads($blocking)
             .with_graceful_shutdown($shutdown.wait())
             .spawn()
     }};
@@ -41,13 +37,9 @@ pub(crate) fn start(
     shutdown: &Shutdown,
 ) -> io::Result<ServerHandle> {
     match args.runtime {
-        RuntimeName::Tokio => {
-            // There each thread has some of its own.
-            let blocking = BLOCKING_THREADS.div_ceil(args.threads());
-            spawn!(sinew_tokio, app, sockets, most, args, shutdown, blocking)
-        }
-        RuntimeName::Smol => spawn!(sinew_smol, app, sockets, most, args, shutdown, BLOCKING_THREADS),
-        RuntimeName::Std => spawn!(sinew_std, app, sockets, most, args, shutdown, BLOCKING_THREADS),
+        RuntimeName::Tokio => spawn!(sinew_tokio, app, sockets, most, args, shutdown),
+        RuntimeName::Smol => spawn!(sinew_smol, app, sockets, most, args, shutdown),
+        RuntimeName::Std => spawn!(sinew_std, app, sockets, most, args, shutdown),
     }
 }
 
