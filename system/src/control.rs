@@ -276,3 +276,48 @@ impl fmt::Debug for Control {
         f.debug_struct("Control").field("shutdown", &self.shutdown).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sinew_runtime::Admission;
+
+    fn server() -> (ServerHandle, Arc<Control>) {
+        let control = Arc::new(Control::new(Gate::new(Admission::default())));
+        (ServerHandle::new(Vec::new(), control.clone()), control)
+    }
+
+    #[test]
+    fn whoever_awaits_it_no_more_leaves_nothing() {
+        let (server, control) = server();
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..3 {
+            let mut awaited = server.clone();
+            for _ in 0..3 {
+                assert!(Pin::new(&mut awaited).poll(&mut cx).is_pending());
+                assert!(Pin::new(&mut awaited.clone()).poll(&mut cx).is_pending());
+            }
+            assert_eq!(control.state().waiting.len(), 1);
+        }
+        assert_eq!(control.state().waiting.len(), 0);
+    }
+
+    #[test]
+    fn an_end_that_nobody_tells_is_an_error_and_drops_what_is_left() {
+        let (server, control) = server();
+        let life = control.life();
+        drop(Ending::new(control));
+        assert_eq!(life.strong_count(), 0);
+        assert_eq!(server.control.shutdown().phase(), sinew_runtime::Phase::Aborted);
+        assert!(server.wait().is_err());
+        assert!(server.wait().is_ok(), "it is told once");
+    }
+
+    #[test]
+    fn a_good_end_stays_one() {
+        let (server, control) = server();
+        Ending::new(control).with(Ok(()));
+        assert!(server.wait().is_ok());
+        assert!(!server.is_shutting_down());
+    }
+}

@@ -199,3 +199,21 @@ fn install(watch: &mut Watch) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn who_has_ended_is_forgotten() {
+        let lasting = Arc::new(());
+        on_termination_while(Arc::downgrade(&lasting), || ()).unwrap();
+        for _ in 0..100 {
+            let life = Arc::new(());
+            on_termination_while(Arc::downgrade(&life), || ()).unwrap();
+        }
+        // The one that lasts, and the last one, whose end nobody has looked for yet.
+        assert_eq!(watch().callbacks.len(), 2);
+    }
+}
