@@ -127,7 +127,10 @@ mod tests {
         let first = admitted(&limit, || panic!("on purpose")).expect("a place");
         for _ in 0..2 {
             let ran = ran.clone();
-            assert!(admitted(&limit, move || _ = ran.fetch_add(1, Ordering::SeqCst)).is_none());
+            let job = move || {
+                ran.fetch_add(1, Ordering::SeqCst);
+            };
+            assert!(admitted(&limit, job).is_none());
         }
         assert!(limit.admit(Box::new(|| ())).is_err());
         first();
