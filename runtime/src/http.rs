@@ -5,25 +5,23 @@
 //! handler is at work, so that a client that is gone is noticed; what waits to be written never
 //! blocks reading. Every step that cannot go on has arranged for the task to be woken.
 
+mod events;
+
 use core::net::SocketAddr;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::io;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use bytes::Bytes;
-use sinew_app::{
-    Body, BodyError, ClientWatch, Disconnect, Gone, Request, Response, Service, StatusCode, Upgraded,
-};
-use sinew_proto::http1::{BodyLength, CloseAction, RequestHead, Server, server::Kind};
-use sinew_proto::{Config, Instant, RecvError};
+use sinew_app::{BodyError, ClientWatch, Gone, Service, Upgraded};
+use sinew_proto::http1::{CloseAction, Server};
+use sinew_proto::{Config, Instant};
 
-use crate::exchange::{Exchange, HIGH_WATER, Progress, internal_error};
+use crate::exchange::{Exchange, HIGH_WATER, Progress};
 use crate::scratch::Scratch;
 use crate::sending::Given;
 use crate::transport::{TURN_BYTES, Transport};
-use crate::{Io, OnDisconnect, Phase, Rejected, Runtime, Serving};
+use crate::{Io, OnDisconnect, Phase, Runtime, Serving};
 
 /// Rounds of a turn before other connections of the thread get theirs.
 const ROUNDS: usize = 16;
@@ -321,139 +319,6 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         }
     }
 
-    /// Feeds what was left over to the core.
-    fn process_tail(&mut self, cx: &mut Context<'_>) {
-        if self.scratch.tail.is_empty() && !self.http.unasked {
-            return;
-        }
-        let mut tail = mem::take(&mut self.scratch.tail);
-        let consumed = self.process(&tail, cx);
-        tail.drain(..consumed);
-        self.scratch.tail = tail;
-    }
-
-    /// Feeds input to the core until it wants more, waits for a response, or is closed. Returns how
-    /// much was consumed.
-    fn process(&mut self, input: &[u8], cx: &mut Context<'_>) -> usize {
-        let mut at = 0;
-        // The pieces of a body that stand in one read are handed on as one.
-        let mut pieces = Vec::new();
-        self.http.unasked = true;
-        while self.scratch.output.len() < HIGH_WATER && self.budget.events > 0 {
-            self.budget.events -= 1;
-            let rest = &input[at..];
-            let step = match self.http.core.advance(rest, &mut self.scratch.table, self.now) {
-                Ok(step) => step,
-                Err(error) => {
-                    // A handler that finishes whatever its client does gets what came before.
-                    self.deliver(&mut pieces);
-                    self.reject(error);
-                    continue;
-                }
-            };
-            at += step.consumed;
-            if let Kind::Data { at, len } = step.event {
-                if self.http.exchange.as_ref().is_some_and(|exchange| exchange.incoming.is_some()) {
-                    pieces.extend_from_slice(&rest[at..at + len]);
-                }
-                continue;
-            }
-            if !pieces.is_empty() {
-                self.deliver(&mut pieces);
-            }
-            match step.event {
-                Kind::Request => {
-                    let disconnect = self.watch();
-                    let head = RequestHead::new(rest, &self.scratch.table);
-                    let exchange = if self.http.refused {
-                        self.http.core.shutdown();
-                        Exchange::new(overloaded().into(), None)
-                    } else {
-                        self.begin(&head, &input[at..], disconnect)
-                    };
-                    self.http.exchange = Some(exchange);
-                }
-                Kind::Data { .. } => {}
-                // Not merged into the head (RFC 9110 §6.5.1).
-                Kind::Trailers => {
-                    if let Some(incoming) = self.http.exchange.as_ref().and_then(|e| e.incoming.as_ref()) {
-                        incoming.set_trailers(self.scratch.table.trailers(rest));
-                    }
-                }
-                Kind::End => {
-                    if let Some(incoming) =
-                        self.http.exchange.as_mut().and_then(|exchange| exchange.incoming.take())
-                    {
-                        incoming.end(Ok(()));
-                    }
-                }
-                // The handler is polled only now, with all that has arrived.
-                Kind::NeedInput | Kind::Paused => {
-                    if !self.poll_exchange(cx) {
-                        self.http.unasked = false;
-                        break;
-                    }
-                }
-                Kind::Upgraded | Kind::Closed => {
-                    self.http.unasked = false;
-                    break;
-                }
-            }
-        }
-        if !pieces.is_empty() {
-            self.deliver(&mut pieces);
-        }
-        at
-    }
-
-    /// What tells a request that its client is gone.
-    fn watch(&mut self) -> Disconnect {
-        let disconnect = self.http.watch.begin();
-        if self.transport.end_of_input {
-            self.http.watch.ended();
-        }
-        disconnect
-    }
-
-    /// Hands a request to the service. A body that has arrived with its head needs no queue.
-    fn begin(&self, head: &RequestHead<'_>, following: &[u8], disconnect: Disconnect) -> Exchange {
-        let (incoming, body) = match head.body() {
-            BodyLength::None | BodyLength::Known(0) => (None, Body::empty()),
-            length => {
-                let known = if let BodyLength::Known(length) = length { Some(length) } else { None };
-                let whole = known.and_then(|length| following.get(..usize::try_from(length).ok()?));
-                if let Some(whole) = whole {
-                    (None, Body::from(Bytes::copy_from_slice(whole)))
-                } else {
-                    let (incoming, body) = Body::incoming(known, self.serving.config.body_buffer.0);
-                    (Some(incoming), body)
-                }
-            }
-        };
-        let request = Request::received(head, body)
-            .with_peer(self.http.peer)
-            .with_handle(self.serving.handle.clone())
-            .with_disconnect(disconnect);
-        self.serving.counters.requests.add_one();
-        let service = &self.serving.service;
-        let handler = catch_unwind(AssertUnwindSafe(|| service.call(request)));
-        let handler = handler.unwrap_or_else(|_| internal_error().into());
-        Exchange::new(handler, incoming)
-    }
-
-    /// Gives a piece of the request body to whoever reads it; if nobody does, it is dropped.
-    fn deliver(&mut self, piece: &mut Vec<u8>) {
-        let Some(exchange) = &mut self.http.exchange else {
-            return;
-        };
-        if let Some(incoming) = &exchange.incoming {
-            if incoming.push(mem::take(piece).into()).is_err() {
-                exchange.incoming = None;
-                self.http.core.discard_body();
-            }
-        }
-    }
-
     /// Polls handler and response body. Returns whether the exchange is over.
     fn poll_exchange(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(exchange) = &mut self.http.exchange else {
@@ -486,18 +351,6 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         self.http.exchange = None;
         self.http.watch.settle(how);
         true
-    }
-
-    /// The client is wrong: its request is given up, and it gets the answer to its error if no other
-    /// was begun.
-    fn reject(&mut self, error: RecvError) {
-        self.http.give_up(BodyError::Protocol(error), self.serving.config.on_disconnect);
-        let Scratch { output, dates, .. } = &mut *self.scratch;
-        let answered = self.http.core.fail(&error, Some(&dates.now()), output.buffer());
-        self.serving.counters.rejected.add_one();
-        if let Some(on_rejected) = &self.serving.config.on_rejected {
-            on_rejected(&Rejected { peer: self.http.peer, error, answered });
-        }
     }
 
     /// Writes what waits, and then a piece of the body that is a file. Returns whether there may be
@@ -601,12 +454,4 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         self.scratch.input = input;
         Poll::Ready(Ok(()))
     }
-}
-
-/// The answer to a request for which there is no room.
-fn overloaded() -> Response {
-    let mut response = Response::new(StatusCode::SERVICE_UNAVAILABLE, "503 Service Unavailable\n");
-    let added = response.headers_mut().append("retry-after", "1");
-    debug_assert!(added.is_ok());
-    response
 }

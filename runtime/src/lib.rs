@@ -12,7 +12,7 @@
 //! | `io` | the traits an adapter implements |
 //! | `serving` | what all connections of a server share |
 //! | `connection` | the driver of a connection, whatever it speaks |
-//! | `http` | one turn of a connection that speaks HTTP |
+//! | `http` | one turn of a connection that speaks HTTP; in it `events`, from bytes to requests |
 //! | `client` | the driver of a WebSocket that was asked for |
 //! | `exchange` | one request on its way to its response |
 //! | `sending` | a body that is a file, on its way into a socket that takes files |
