@@ -500,14 +500,26 @@ fn signals_are_counted() {
     assert_eq!(server.child.wait().unwrap().code(), Some(7));
 }
 
-#[test]
-fn hangups_are_left_alone() {
-    use std::os::unix::process::ExitStatusExt as _;
+/// The line of `/proc/PID/status` about a set of signals, and whether SIGHUP is in it.
+#[cfg(target_os = "linux")]
+fn has_hangup(pid: u32, line: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let set = status.lines().find_map(|all| all.strip_prefix(line)).unwrap().trim();
+    u64::from_str_radix(set, 16).unwrap() & 1 << (Signal::HUP.as_raw() - 1) != 0
+}
 
+#[test]
+#[cfg(target_os = "linux")]
+fn hangups_are_left_alone() {
     let mut server = Running::start(&mut command("signals", ""));
     assert_eq!(server.line().unwrap(), "ready 0");
-    server.signal(Signal::HUP);
-    assert_eq!(server.child.wait().unwrap().signal(), Some(Signal::HUP.as_raw()));
+    let (child, own) = (server.child.id(), std::process::id());
+    assert!(!has_hangup(child, "SigCgt:"), "nobody waits for it");
+    assert_eq!(
+        has_hangup(child, "SigIgn:"),
+        has_hangup(own, "SigIgn:"),
+        "it is ignored under nohup, and only there"
+    );
 }
 
 // Descriptors.
