@@ -1,16 +1,13 @@
 //! Listening sockets on `async-io`, as the accept loop wants them.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 #[cfg(unix)]
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::task::{Context, Poll, ready};
 
 use sinew_system::{ListenSocket, SocketFile, accept_now};
 use smol::Async;
-use smol::net::TcpStream;
-#[cfg(unix)]
-use smol::net::unix::UnixStream;
 
 /// A socket that was taken over from the standard library.
 pub(crate) enum Listener {
@@ -35,14 +32,17 @@ impl Listener {
 }
 
 pub(crate) struct Tcp {
-    listener: Async<std::net::TcpListener>,
+    listener: Async<TcpListener>,
     nodelay: bool,
 }
 
 impl sinew_runtime::Listener for Tcp {
-    type Socket = TcpStream;
+    type Socket = Async<TcpStream>;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, Option<SocketAddr>)>> {
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Async<TcpStream>, Option<SocketAddr>)>> {
         loop {
             match self.accept_now() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -53,13 +53,13 @@ impl sinew_runtime::Listener for Tcp {
         }
     }
 
-    fn accept_now(&mut self) -> io::Result<(TcpStream, Option<SocketAddr>)> {
+    fn accept_now(&mut self) -> io::Result<(Async<TcpStream>, Option<SocketAddr>)> {
         let (stream, peer) = accept_now(&self.listener)?;
         if self.nodelay {
             // It fails for a connection that is gone already.
             let _ = stream.set_tcp_nodelay(true);
         }
-        Ok((Async::new_nonblocking(std::net::TcpStream::from(stream))?.into(), peer))
+        Ok((Async::new_nonblocking(stream.into())?, peer))
     }
 }
 
@@ -72,9 +72,12 @@ pub(crate) struct Unix {
 
 #[cfg(unix)]
 impl sinew_runtime::Listener for Unix {
-    type Socket = UnixStream;
+    type Socket = Async<UnixStream>;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, Option<SocketAddr>)>> {
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Async<UnixStream>, Option<SocketAddr>)>> {
         loop {
             match self.accept_now() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -85,9 +88,8 @@ impl sinew_runtime::Listener for Unix {
         }
     }
 
-    fn accept_now(&mut self) -> io::Result<(UnixStream, Option<SocketAddr>)> {
+    fn accept_now(&mut self) -> io::Result<(Async<UnixStream>, Option<SocketAddr>)> {
         let (stream, _) = accept_now(&self.listener)?;
-        let stream = std::os::unix::net::UnixStream::from(stream);
-        Ok((UnixStream::from(Async::new_nonblocking(stream)?), None))
+        Ok((Async::new_nonblocking(stream.into())?, None))
     }
 }

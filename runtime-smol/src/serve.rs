@@ -13,7 +13,7 @@ use sinew_runtime::{Connection, ConnectionConfig, Io, JobLimit, Seat, Serving, S
 use sinew_system::{
     Ending, IntoListenSocket, Launch, ListenSocket, Plan, ServerHandle, Settings, join_all, run_to_end,
 };
-use smol::Executor;
+use smol::{Async, Executor};
 
 use crate::listener::Listener;
 use crate::{FuturesIo, SmolRuntime, SmolSocket};
@@ -227,12 +227,11 @@ fn spawn_accept<S: Service>(
     Ok(())
 }
 
-fn serve_on<T, I, S: Service>(spawner: Spawner) -> impl FnMut(T, Seat<SmolRuntime, S>)
+fn serve_on<T, S: Service>(spawner: Spawner) -> impl FnMut(Async<T>, Seat<SmolRuntime, S>)
 where
-    T: Into<SmolSocket<T, I>>,
-    SmolSocket<T, I>: Io,
+    SmolSocket<T>: Io,
 {
-    move |stream, seat| spawner.spawn(seat.connection(stream.into()))
+    move |stream, seat| spawner.spawn(seat.connection(SmolSocket::from(stream)))
 }
 
 /// Blocking jobs of a service that may run or wait at a time: the pool's 500 threads and as many in its queue.
