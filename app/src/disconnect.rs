@@ -244,6 +244,11 @@ impl ClientWatch {
         Self { shared: None, at_work: false }
     }
 
+    /// Whether it has nothing to use again.
+    pub const fn is_new(&self) -> bool {
+        self.shared.is_none()
+    }
+
     /// A request begins: the token for it. It allocates for the first request of a connection, and after
     /// one whose token somebody kept.
     pub fn begin(&mut self) -> Disconnect {

@@ -26,6 +26,55 @@ pub(crate) struct Exchange {
     sending: Sending,
 }
 
+/// The place of an exchange. Its memory goes from one connection of a thread to the next: one that waits
+/// for a request has none.
+pub(crate) struct Slot(Option<Box<Option<Exchange>>>);
+
+impl Slot {
+    pub(crate) const EMPTY: Self = Self(None);
+
+    pub(crate) fn fill(&mut self, exchange: Exchange, spare: &mut Slot) {
+        if self.0.is_none() {
+            self.0 = spare.0.take();
+        }
+        **self.0.get_or_insert_default() = Some(exchange);
+    }
+
+    /// Drops the exchange and keeps its memory.
+    pub(crate) fn clear(&mut self) {
+        if let Some(slot) = &mut self.0 {
+            **slot = None;
+        }
+    }
+
+    /// Leaves the memory of a slot that is empty in `spare`.
+    pub(crate) fn lend(&mut self, spare: &mut Slot) {
+        if self.0.is_some() {
+            *spare = Self(self.0.take());
+        }
+    }
+
+    pub(crate) fn take(&mut self) -> Option<Exchange> {
+        self.0.take().and_then(|slot| *slot)
+    }
+
+    pub(crate) fn as_ref(&self) -> Option<&Exchange> {
+        self.0.as_deref()?.as_ref()
+    }
+
+    pub(crate) fn as_mut(&mut self) -> Option<&mut Exchange> {
+        self.0.as_deref_mut()?.as_mut()
+    }
+
+    pub(crate) fn is_some(&self) -> bool {
+        self.as_ref().is_some()
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        !self.is_some()
+    }
+}
+
 enum Answer {
     Handling(ResponseFuture),
     Sending(Body),

@@ -17,7 +17,7 @@ use sinew_app::{BodyError, ClientWatch, Gone, Service, Upgraded};
 use sinew_proto::http1::{CloseAction, Server};
 use sinew_proto::{Config, Instant};
 
-use crate::exchange::{Exchange, HIGH_WATER, Progress};
+use crate::exchange::{Exchange, HIGH_WATER, Progress, Slot};
 use crate::scratch::Scratch;
 use crate::sending::Given;
 use crate::transport::{TURN_BYTES, Transport};
@@ -56,7 +56,7 @@ pub(crate) struct Http {
     peer: Option<SocketAddr>,
     /// There are enough connections: this one's first request is answered with 503.
     refused: bool,
-    exchange: Option<Exchange>,
+    exchange: Slot,
     /// Tells the handler of the exchange what becomes of its client.
     watch: ClientWatch,
     /// An exchange whose client is gone, and whose handler finishes its work.
@@ -93,7 +93,7 @@ impl Http {
             core: Server::new(&config),
             peer,
             refused,
-            exchange: None,
+            exchange: Slot::EMPTY,
             watch: ClientWatch::new(),
             unheard: None,
             left: false,
@@ -178,6 +178,16 @@ impl Budget {
 
 impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
     pub(crate) fn run(mut self, cx: &mut Context<'_>, phase: Phase) -> Poll<End> {
+        let end = self.rounds(cx, phase);
+        if end.is_pending() && self.http.exchange.is_none() {
+            // A connection that waits for its next request needs neither of them.
+            self.http.exchange.lend(&mut self.scratch.spare_exchange);
+            self.scratch.spare_watch = mem::take(&mut self.http.watch);
+        }
+        end
+    }
+
+    fn rounds(&mut self, cx: &mut Context<'_>, phase: Phase) -> Poll<End> {
         // The connection may outlast it, and is waited for until it ends.
         let _ = self.http.poll_unheard(cx);
         if self.http.core.poll_timeout().is_some_and(|due| due <= self.now) {
@@ -321,7 +331,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
 
     /// Polls handler and response body. Returns whether the exchange is over.
     fn poll_exchange(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(exchange) = &mut self.http.exchange else {
+        let Some(exchange) = self.http.exchange.as_mut() else {
             return false;
         };
         let handle = &self.serving.handle;
@@ -348,8 +358,8 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                 self.switched = Some(protocol);
             }
         }
-        self.http.exchange = None;
         self.http.watch.settle(how);
+        self.http.exchange.clear();
         true
     }
 
@@ -395,7 +405,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
             return self.http.core.close_action() == CloseAction::None
                 && self.scratch.tail.len() < READ_AHEAD;
         }
-        let Some(exchange) = &mut self.http.exchange else {
+        let Some(exchange) = self.http.exchange.as_mut() else {
             self.http.core.hold_body(false, self.now);
             return true;
         };

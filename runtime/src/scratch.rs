@@ -5,7 +5,10 @@ use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use sinew_app::ClientWatch;
 use sinew_proto::{Config, DateCache, FieldTable, HttpDate, SendQueue};
+
+use crate::exchange::Slot;
 
 /// One read takes at most this many bytes.
 const READ_SIZE: usize = 256 * 1024;
@@ -23,6 +26,9 @@ pub(crate) struct Scratch {
     pub(crate) tail: Vec<u8>,
     /// What this connection has to send.
     pub(crate) output: SendQueue<Bytes>,
+    /// What the last exchange has left, for the next one.
+    pub(crate) spare_exchange: Slot,
+    pub(crate) spare_watch: ClientWatch,
     pub(crate) table: FieldTable,
     max_fields: u16,
     pub(crate) dates: Dates,
@@ -41,6 +47,8 @@ impl Scratch {
                 input: Vec::new(),
                 tail: Vec::new(),
                 output: SendQueue::new(),
+                spare_exchange: Slot::EMPTY,
+                spare_watch: ClientWatch::new(),
                 table: FieldTable::new(config),
                 max_fields: config.max_fields,
                 dates: Dates { cache: DateCache::new(0), current: None },

@@ -65,7 +65,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                     } else {
                         self.begin(&head, &input[at..], disconnect)
                     };
-                    self.http.exchange = Some(exchange);
+                    self.http.exchange.fill(exchange, &mut self.scratch.spare_exchange);
                 }
                 Kind::Data { .. } => {}
                 // Not merged into the head (RFC 9110 §6.5.1).
@@ -102,6 +102,9 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
 
     /// What tells a request that its client is gone.
     fn watch(&mut self) -> Disconnect {
+        if self.http.watch.is_new() {
+            self.http.watch = mem::take(&mut self.scratch.spare_watch);
+        }
         let disconnect = self.http.watch.begin();
         if self.transport.end_of_input {
             self.http.watch.ended();
@@ -137,7 +140,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
 
     /// Gives a piece of the request body to whoever reads it; if nobody does, it is dropped.
     fn deliver(&mut self, piece: &mut Vec<u8>) {
-        let Some(exchange) = &mut self.http.exchange else {
+        let Some(exchange) = self.http.exchange.as_mut() else {
             return;
         };
         if let Some(incoming) = &exchange.incoming {
