@@ -23,6 +23,8 @@ pub(crate) struct Exchange {
     answer: Answer,
     /// Where the rest of the request body goes, while somebody may read it.
     pub(crate) incoming: Option<Incoming>,
+    /// `100 Continue` was written, and nobody has taken note of it.
+    pub(crate) continued: bool,
     sending: Sending,
 }
 
@@ -95,7 +97,7 @@ pub(crate) enum Progress {
 
 impl Exchange {
     pub(crate) fn new(handler: ResponseFuture, incoming: Option<Incoming>) -> Self {
-        Self { answer: Answer::Handling(handler), incoming, sending: Sending::default() }
+        Self { answer: Answer::Handling(handler), incoming, continued: false, sending: Sending::default() }
     }
 
     /// Whether the handler is at work: nothing of the response is written.
@@ -126,7 +128,7 @@ impl Exchange {
             let response = match polled {
                 Ok(Poll::Pending) => {
                     if self.incoming.as_ref().is_some_and(Incoming::is_wanted) {
-                        core.send_continue(output.buffer());
+                        self.continued = core.send_continue(output.buffer());
                     }
                     return Progress::Waiting;
                 }
@@ -137,9 +139,7 @@ impl Exchange {
             // the last moment to ask for it.
             match &self.incoming {
                 Some(incoming) if incoming.is_closed() => core.discard_body(),
-                Some(_) => {
-                    core.send_continue(output.buffer());
-                }
+                Some(_) => self.continued = core.send_continue(output.buffer()),
                 None => {}
             }
             match begin(response, core, output, date()) {

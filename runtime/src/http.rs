@@ -329,7 +329,8 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         }
     }
 
-    /// Polls handler and response body. Returns whether the exchange is over.
+    /// Polls handler and response body. Returns whether the core may have something new to say: the
+    /// exchange is over, or the client was told to send its body, whose deadline begins.
     fn poll_exchange(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(exchange) = self.http.exchange.as_mut() else {
             return false;
@@ -337,7 +338,8 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         let handle = &self.serving.handle;
         let Scratch { output, dates, .. } = &mut *self.scratch;
         let progress = exchange.poll(cx, &mut self.http.core, output, || dates.now(), handle);
-        self.follow(progress)
+        let continued = mem::take(&mut exchange.continued);
+        self.follow(progress) || continued
     }
 
     /// Does what follows from how the exchange stands. Returns whether it is over.
@@ -386,7 +388,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         let exchange = self.http.exchange.as_mut()?;
         let io = self.transport.io()?;
         let (given, progress) = exchange.poll_file(cx, io, &mut self.http.core, &self.serving.handle)?;
-        self.follow(progress);
+        self.http.unasked |= self.follow(progress);
         Some(given)
     }
 

@@ -1,7 +1,8 @@
 //! One turn of the driver: how much it does before others get theirs, and what counts as late. The
 //! socket is a buffer, and the clock is moved by hand.
 
-use std::io::{self, IoSlice};
+use std::fs::File;
+use std::io::{self, IoSlice, Read, Seek, SeekFrom};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -101,6 +102,20 @@ impl Io for Wire {
     fn poll_shutdown_write(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
+
+    fn poll_sendfile(
+        &mut self,
+        _: &mut Context<'_>,
+        mut file: &File,
+        offset: u64,
+        len: usize,
+    ) -> Poll<io::Result<usize>> {
+        let mut piece = vec![0; len];
+        file.seek(SeekFrom::Start(offset))?;
+        let n = file.read(&mut piece)?;
+        self.0.lock().unwrap().got.extend_from_slice(&piece[..n]);
+        Poll::Ready(Ok(n))
+    }
 }
 
 #[derive(Default)]
@@ -131,7 +146,14 @@ fn app(seen: &Seen) -> Router {
             seen.bytes.load(Ordering::Relaxed).to_string()
         }
     };
-    Router::new().route("/", get(|| async { "hello" })).route("/count", post(count))
+    // The first words of this very file.
+    let file = || async {
+        Body::from_file(File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/turns.rs")).unwrap(), 0..17)
+    };
+    Router::new()
+        .route("/", get(|| async { "hello" }))
+        .route("/file", get(file).post(file))
+        .route("/count", post(count))
 }
 
 const UPLOAD: &str = "POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -251,5 +273,35 @@ fn who_is_late_is_late() {
         wire.send(&GET[10..20]);
         turn();
         assert!(wire.got().starts_with("HTTP/1.1 408"), "a piece more of the head does not help");
+    });
+}
+
+#[test]
+fn who_was_told_to_go_on_and_does_not_is_late() {
+    with_connection(|wire, clock, _, turn| {
+        wire.send("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n");
+        turn();
+        assert_eq!(wire.got(), "HTTP/1.1 100 Continue\r\n\r\n");
+        clock.forward(120);
+        turn();
+        assert!(wire.got().starts_with("HTTP/1.1 408"), "the body's deadline");
+    });
+}
+
+#[test]
+fn who_is_silent_behind_a_file_is_late() {
+    with_connection(|wire, clock, _, turn| {
+        wire.send("GET /file HTTP/1.1\r\nHost: a\r\n\r\n");
+        turn();
+        assert!(wire.got().ends_with("\r\n\r\n//! One turn of t"));
+        clock.forward(61);
+        assert!(turn().0, "the idle deadline");
+    });
+    with_connection(|wire, clock, _, turn| {
+        wire.send("POST /file HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n");
+        turn();
+        assert!(wire.got().ends_with("\r\n\r\n//! One turn of t"));
+        clock.forward(120);
+        assert!(turn().0, "the deadline of one that does not close");
     });
 }
