@@ -65,8 +65,6 @@ pub(crate) struct Http {
     left: bool,
     /// When the socket is asked whether it has failed.
     probe: Option<Instant>,
-    /// The core may have something to say without further input.
-    unasked: bool,
     /// How long it lingers, once the server drains.
     linger_until: Option<Instant>,
     drain: Drain,
@@ -98,7 +96,6 @@ impl Http {
             unheard: None,
             left: false,
             probe: None,
-            unasked: true,
             linger_until: None,
             drain: Drain::No,
         }
@@ -157,6 +154,8 @@ pub(crate) struct Turn<'a, I, R: Runtime, S> {
     pub(crate) now: Instant,
     /// What this turn may still do.
     pub(crate) budget: Budget,
+    /// The core may have something to say without further input. In the middle of a turn this is known.
+    pub(crate) unasked: bool,
     /// What takes over, once it is known.
     pub(crate) switched: Option<Box<dyn Upgraded>>,
 }
@@ -191,17 +190,17 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         // The connection may outlast it, and is waited for until it ends.
         let _ = self.http.poll_unheard(cx);
         if self.http.core.poll_timeout().is_some_and(|due| due <= self.now) {
-            self.http.unasked = true;
+            self.unasked = true;
             if self.read_late(cx).is_err() {
                 return Poll::Ready(End::Closed);
             }
-            self.http.unasked = true;
+            self.unasked = true;
         }
         for round in 0..ROUNDS {
             if let Err(error) = self.http.core.handle_timeout(self.now) {
                 self.reject(error);
             }
-            self.http.unasked |= self.poll_exchange(cx);
+            self.unasked |= self.poll_exchange(cx);
             if phase == Phase::Draining && round == 0 && self.drain(cx).is_err() {
                 return Poll::Ready(End::Closed);
             }
@@ -325,7 +324,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         if self.http.drain != Drain::Yes {
             self.http.drain = Drain::Yes;
             self.http.core.shutdown();
-            self.http.unasked = true;
+            self.unasked = true;
         }
     }
 
@@ -388,7 +387,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         let exchange = self.http.exchange.as_mut()?;
         let io = self.transport.io()?;
         let (given, progress) = exchange.poll_file(cx, io, &mut self.http.core, &self.serving.handle)?;
-        self.http.unasked |= self.follow(progress);
+        self.unasked |= self.follow(progress);
         Some(given)
     }
 
@@ -447,7 +446,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         self.budget.bytes = self.budget.bytes.saturating_sub(n);
         if n == 0 {
             self.http.core.end_of_input(self.now);
-            self.http.unasked = true;
+            self.unasked = true;
             if self.serving.config.on_disconnect == OnDisconnect::CancelWhenEnded {
                 self.leave();
             } else {

@@ -17,7 +17,7 @@ use crate::{Io, Rejected, Runtime};
 impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
     /// Feeds what was left over to the core.
     pub(super) fn process_tail(&mut self, cx: &mut Context<'_>) {
-        if self.scratch.tail.is_empty() && !self.http.unasked {
+        if self.scratch.tail.is_empty() && !self.unasked {
             return;
         }
         let mut tail = mem::take(&mut self.scratch.tail);
@@ -32,7 +32,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         let mut at = 0;
         // The pieces of a body that stand in one read are handed on as one.
         let mut pieces = Vec::new();
-        self.http.unasked = true;
+        self.unasked = true;
         while self.scratch.output.len() < HIGH_WATER && self.budget.events > 0 {
             self.budget.events -= 1;
             let rest = &input[at..];
@@ -84,12 +84,12 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                 // The handler is polled only now, with all that has arrived.
                 Kind::NeedInput | Kind::Paused => {
                     if !self.poll_exchange(cx) {
-                        self.http.unasked = false;
+                        self.unasked = false;
                         break;
                     }
                 }
                 Kind::Upgraded | Kind::Closed => {
-                    self.http.unasked = false;
+                    self.unasked = false;
                     break;
                 }
             }
