@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, vec};
 use core::fmt;
 
-use crate::http1::{Head, StatusLine};
+use crate::http1::{Head, Known, StatusLine};
 use crate::{Config, grammar};
 
 /// One field line of a head: where its name and its value lie.
@@ -13,6 +13,8 @@ pub(crate) struct Span {
     pub(crate) name_len: u16,
     pub(crate) value: u32,
     pub(crate) value_len: u32,
+    /// What the name means here, looked up once.
+    pub(crate) known: Known,
 }
 
 /// A field line: a name and its value without the white space around it (RFC 9112 §5).
@@ -55,12 +57,13 @@ impl<'b> Fields<'b> {
         self.spans.iter().map(move |span| Field { name: name(bytes, span), value: value(bytes, span) })
     }
 
-    /// Names and values as bytes: without the look at each name that a `str` costs.
-    pub(crate) fn iter_bytes(&self) -> impl Iterator<Item = (&'b [u8], &'b [u8])> + use<'b> {
+    /// The values of the fields that the core goes by itself, in order.
+    pub(crate) fn known(&self) -> impl Iterator<Item = (Known, &'b [u8])> + use<'b> {
         let bytes = self.bytes;
         self.spans
             .iter()
-            .map(move |span| (slice(bytes, span.name, u32::from(span.name_len)), value(bytes, span)))
+            .filter(|span| span.known != Known::Other)
+            .map(move |span| (span.known, value(bytes, span)))
     }
 
     /// The values of every field line with this name, in order.
@@ -172,6 +175,18 @@ impl FieldTable {
                 true
             }
             None => false,
+        }
+    }
+
+    /// Adds spans as long as there are some, at most `limit` and what there is room for.
+    #[inline(always)]
+    pub(crate) fn fill(&mut self, limit: usize, mut next: impl FnMut() -> Option<Span>) {
+        for slot in self.spans.iter_mut().skip(self.len).take(limit) {
+            let Some(span) = next() else {
+                return;
+            };
+            *slot = span;
+            self.len = self.len.wrapping_add(1);
         }
     }
 

@@ -14,6 +14,9 @@ const TARGET: u8 = 1 << 2;
 /// checked elsewhere.
 const REG_NAME: u8 = 1 << 3;
 
+/// [`TARGET`] without `%`.
+const PLAIN_TARGET: u8 = 1 << 4;
+
 static CLASS: [u8; 256] = build();
 
 #[expect(
@@ -55,6 +58,9 @@ const fn build() -> [u8; 256] {
         }
         if b.is_ascii_graphic() && b != b'#' {
             class |= TARGET;
+            if b != b'%' {
+                class |= PLAIN_TARGET;
+            }
         }
         if alnum
             || matches!(
@@ -106,10 +112,32 @@ pub(crate) fn is_tchar(b: u8) -> bool {
     is(b, TCHAR)
 }
 
+/// How many bytes from the beginning are of that class.
+///
+/// Eight at a time, so that the end of the slice is looked for once in eight bytes.
+#[inline(always)]
+fn run(bytes: &[u8], class: u8) -> usize {
+    let mut rest = bytes;
+    while let Some((block, after)) = rest.split_first_chunk::<8>() {
+        if let Some(at) = block.iter().position(|&b| !is(b, class)) {
+            return bytes.len().wrapping_sub(rest.len()).wrapping_add(at);
+        }
+        rest = after;
+    }
+    let at = rest.iter().position(|&b| !is(b, class)).unwrap_or(rest.len());
+    bytes.len().wrapping_sub(rest.len()).wrapping_add(at)
+}
+
+/// How long the token is that `bytes` begins with; 0 if it begins with none.
+#[inline]
+pub(crate) fn token_len(bytes: &[u8]) -> usize {
+    run(bytes, TCHAR)
+}
+
 /// Whether `bytes` is a token: one or more [`is_tchar`].
 #[inline]
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|&b| is_tchar(b))
+    !bytes.is_empty() && token_len(bytes) == bytes.len()
 }
 
 /// `bytes` without the SP and HTAB around it: `OWS field-value OWS` (RFC 9112 §5).
@@ -139,15 +167,46 @@ pub(crate) fn is_field_content(mut bytes: &[u8]) -> bool {
     bytes.iter().all(|&b| is(b, FIELD_CONTENT))
 }
 
+/// How many bytes from the beginning are visible ASCII or SP: field content in any case.
+///
+/// Eight bytes at a time. In each lane `- 0x20` sets the high bit for what is below SP, `+ 1` for DEL
+/// and above. A carry into another lane comes from a byte that is flagged itself, so the first flag
+/// is right.
+#[inline(always)]
+pub(crate) fn plain_text_len(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Some((block, after)) = rest.split_first_chunk::<8>() {
+        work::step(8);
+        let word = u64::from_le_bytes(*block);
+        let flags = (word.wrapping_sub(SPACES) | word.wrapping_add(ONES)) & HIGH;
+        if flags != 0 {
+            let at = (flags.trailing_zeros() >> 3) as usize;
+            return bytes.len().wrapping_sub(rest.len()).wrapping_add(at);
+        }
+        rest = after;
+    }
+    let at = rest.iter().position(|&b| !matches!(b, b' '..=b'~')).unwrap_or(rest.len());
+    bytes.len().wrapping_sub(rest.len()).wrapping_add(at)
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const SPACES: u64 = 0x2020_2020_2020_2020;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
 /// Whether some byte of `word` might be below 0x20 or equal to 0x7F. May err towards yes.
 #[inline]
 fn suspicious(word: u64) -> bool {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let below = word.wrapping_sub(ONES.wrapping_mul(0x20)) & !word;
+    let below = word.wrapping_sub(SPACES) & !word;
     let delete = word ^ ONES.wrapping_mul(0x7F);
     let delete = delete.wrapping_sub(ONES) & !delete;
     (below | delete) & HIGH != 0
+}
+
+/// How many bytes from the beginning may stand in a request target whatever is beside them: all but
+/// `%`.
+#[inline(always)]
+pub(crate) fn plain_target_len(bytes: &[u8]) -> usize {
+    run(bytes, PLAIN_TARGET)
 }
 
 /// Whether every byte may stand in a request target and every `%` starts a triplet of `%` and two

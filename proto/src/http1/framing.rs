@@ -7,6 +7,7 @@
 
 use super::body::{BodyLength, ResponseLength};
 use super::head::{Head, StatusLine};
+use super::known::Known;
 use super::offer::Offer;
 use super::request::Version;
 use super::start_line::{MethodKind, TargetForm, authority_of};
@@ -22,10 +23,10 @@ pub(crate) struct RequestVerdict {
     pub(crate) offers_upgrade: bool,
 }
 
-/// Judges the head of a request whose lines are all well-formed.
+/// Judges the head of a request whose lines are all well-formed. `bytes` are those of the head.
 pub(crate) fn judge_request(
     head: &Head,
-    target: &str,
+    bytes: &[u8],
     fields: Fields<'_>,
 ) -> Result<RequestVerdict, RecvError> {
     let http11 = head.version == Version::Http11;
@@ -33,12 +34,10 @@ pub(crate) fn judge_request(
     let mut expect = false;
     let mut offer = 0_usize;
     let mut message = Message::default();
-    for (name, value) in fields.iter_bytes() {
-        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
-        // The lengths of the names that matter; most fields are dismissed by them alone.
-        match name.len() {
-            4 if is(b"host") => unique(&mut host, value, RecvError::DuplicateHost)?,
-            6 if http11 && is(b"expect") => {
+    for (known, value) in fields.known() {
+        match known {
+            Known::Host => unique(&mut host, value, RecvError::DuplicateHost)?,
+            Known::Expect if http11 => {
                 for expectation in crate::fields::members(value) {
                     if !expectation.eq_ignore_ascii_case(b"100-continue") {
                         return Err(RecvError::UnknownExpectation);
@@ -46,15 +45,15 @@ pub(crate) fn judge_request(
                     expect = true;
                 }
             }
-            7 if is(b"upgrade") => offer = offer.saturating_add(Offer::size(value)),
-            10 if is(b"connection") => message.connection.add(value),
-            14 if is(b"content-length") => message.add_length(value)?,
-            17 if is(b"transfer-encoding") => message.codings.add(value)?,
-            _ => {}
+            Known::Upgrade => offer = offer.saturating_add(Offer::size(value)),
+            Known::Connection => message.connection.add(value),
+            Known::ContentLength => message.add_length(value)?,
+            Known::TransferEncoding => message.codings.add(value)?,
+            Known::Expect | Known::Other => {}
         }
     }
     match host {
-        Some(host) => check_host(head.form, target, host)?,
+        Some(host) => check_host(head.form, head.target(bytes), host)?,
         None if http11 => return Err(RecvError::MissingHost),
         None => {}
     }
@@ -85,12 +84,11 @@ pub(crate) fn judge_response(
     // What follows the head is a tunnel's: a length says nothing about it and has to be ignored.
     let tunnel = method == MethodKind::Connect && line.status.is_success();
     let mut message = Message::default();
-    for (name, value) in fields.iter_bytes() {
-        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
-        match name.len() {
-            10 if is(b"connection") => message.connection.add(value),
-            14 if !tunnel && is(b"content-length") => message.add_length(value)?,
-            17 if !tunnel && is(b"transfer-encoding") => message.codings.add(value)?,
+    for (known, value) in fields.known() {
+        match known {
+            Known::Connection => message.connection.add(value),
+            Known::ContentLength if !tunnel => message.add_length(value)?,
+            Known::TransferEncoding if !tunnel => message.codings.add(value)?,
             _ => {}
         }
     }
@@ -147,12 +145,12 @@ fn unique<T>(slot: &mut Option<T>, value: T, twice: RecvError) -> Result<(), Rec
 }
 
 /// A valid `Host`, the same as the authority of an absolute target (RFC 9112 §3.2).
-pub(super) fn check_host(form: TargetForm, target: &str, host: &[u8]) -> Result<(), RecvError> {
+pub(super) fn check_host(form: TargetForm, target: &[u8], host: &[u8]) -> Result<(), RecvError> {
     if !grammar::is_authority(host) {
         return Err(RecvError::InvalidHost);
     }
     match form {
-        TargetForm::Absolute => match authority_of(target.as_bytes()) {
+        TargetForm::Absolute => match authority_of(target) {
             Some(authority) if authority.as_bytes().eq_ignore_ascii_case(host) => Ok(()),
             _ => Err(RecvError::InvalidHost),
         },

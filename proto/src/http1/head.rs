@@ -7,7 +7,9 @@
 
 use super::body::{BodyLength, ResponseLength};
 use super::framing;
-use super::request::{RequestHead, Version};
+use super::known::Known;
+use super::plain;
+use super::request::Version;
 use super::start_line::{self, MethodKind, TargetForm};
 use crate::fields::{Fields, Span};
 use crate::{FieldTable, RecvError, StatusCode, grammar};
@@ -48,6 +50,12 @@ impl Head {
         expect_continue: false,
         offers_upgrade: false,
     };
+
+    /// The request target, out of the bytes of the head.
+    pub(crate) fn target<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        let at = self.target as usize;
+        bytes.get(at..at.saturating_add(self.target_len as usize)).unwrap_or_default()
+    }
 }
 
 /// The same for the head of a response, which starts where the input does.
@@ -152,8 +160,9 @@ pub(crate) fn parse(
     match section {
         Section::Request { .. } => {
             table.head.len = offset(end).saturating_sub(table.head.start);
-            let view = RequestHead::new(input, table);
-            let verdict = framing::judge_request(&table.head, view.target(), view.fields())?;
+            let head = &table.head;
+            let bytes = input.get(head.start as usize..end).unwrap_or_default();
+            let verdict = framing::judge_request(head, bytes, Fields::new(bytes, table.spans()))?;
             let head = &mut table.head;
             head.body = verdict.body;
             head.keep_alive = verdict.keep_alive;
@@ -193,6 +202,11 @@ fn lines(
     }
     let start = progress.start as usize;
     loop {
+        if progress.scanned == progress.line {
+            if let Some(end) = plain_lines(input, progress, section, table) {
+                return Ok(Some(end));
+            }
+        }
         let line_start = progress.line as usize;
         let first = line_start == start && !matches!(section, Section::Trailers { .. });
         let unscanned = input.get(progress.scanned as usize..).unwrap_or_default();
@@ -242,6 +256,45 @@ fn lines(
     }
 }
 
+/// Reads the lines that are plainly valid, as far as they follow each other and the limits allow.
+/// Returns where the section ends, if that is among them.
+fn plain_lines(
+    input: &[u8],
+    progress: &mut Progress,
+    section: Section,
+    table: &mut FieldTable,
+) -> Option<usize> {
+    let (limit, _) = section.limit();
+    let bytes = input.get(progress.start as usize..)?;
+    let bytes = bytes.get(..limit).unwrap_or(bytes);
+    let mut at = progress.line.saturating_sub(progress.start);
+    let mut rest = bytes.get(at as usize..)?;
+    if at == 0 {
+        match section {
+            Section::Request { max_target, .. } => {
+                let (head, len) = plain::request_line(rest, max_target)?;
+                table.head = Head { start: progress.start, ..head };
+                rest = rest.get(len..)?;
+                at = offset(len);
+            }
+            Section::Response { .. } => return None,
+            Section::Trailers { .. } => {}
+        }
+    }
+    let before = table.spans().len();
+    table.fill(table.capacity().saturating_sub(usize::from(progress.fields)), || {
+        let (span, len) = plain::field_line(rest, at)?;
+        rest = rest.get(len..)?;
+        at = at.wrapping_add(offset(len));
+        Some(span)
+    });
+    let fields = table.spans().len().saturating_sub(before);
+    progress.fields = progress.fields.saturating_add(u16::try_from(fields).unwrap_or(u16::MAX));
+    progress.line = progress.start.saturating_add(at);
+    progress.scanned = progress.line;
+    matches!(rest, [b'\r', b'\n', ..]).then(|| (progress.line as usize).saturating_add(2))
+}
+
 /// `field-line = field-name ":" OWS field-value OWS` (RFC 9112 §5), without its CRLF.
 fn field_line(line: &[u8], at: usize) -> Result<Span, RecvError> {
     if let [b' ' | b'\t', ..] = line {
@@ -266,6 +319,7 @@ fn field_line(line: &[u8], at: usize) -> Result<Span, RecvError> {
         name_len: u16::try_from(name.len()).map_err(|_| RecvError::InvalidFieldName)?,
         value: offset(at.saturating_add(name.len()).saturating_add(1).saturating_add(leading)),
         value_len: offset(trimmed.len()),
+        known: Known::of(name),
     })
 }
 

@@ -8,6 +8,8 @@
 //! | `framing` | how long a message is: the one place that judges Content-Length and Transfer-Encoding |
 //! | `reader`, `writer` | what both roles do to receive and to send |
 //! | `head`, `start_line` | the parser of heads and trailers |
+//! | `plain` | the lines that most heads consist of, read in one pass |
+//! | `known` | the fields that the core itself goes by |
 //! | `chunked` | the chunked transfer coding |
 //! | `offer` | the protocols of an `Upgrade` |
 //! | `deadline` | the timers |
@@ -19,7 +21,9 @@ pub mod client;
 mod deadline;
 mod framing;
 mod head;
+mod known;
 mod offer;
+mod plain;
 mod reader;
 mod request;
 mod respond;
@@ -33,6 +37,7 @@ mod writer;
 pub use body::{BodyLength, BodyMode, BodyPlan, Framing, ResponseLength};
 pub use client::Client;
 pub(crate) use head::{Head, StatusLine};
+pub(crate) use known::Known;
 pub use request::{RequestHead, RequestHeadBuf, Version};
 pub use response::ResponseHead;
 pub use server::Server;

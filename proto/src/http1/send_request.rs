@@ -240,7 +240,7 @@ fn check_line(request: &Request<'_>) -> Result<MethodKind, SendError> {
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
         return Err(SendError::InvalidHost);
     };
-    framing::check_host(form, request.target, host).map_err(|_| SendError::InvalidHost)?;
+    framing::check_host(form, target, host).map_err(|_| SendError::InvalidHost)?;
     Ok(MethodKind::of(method))
 }
 

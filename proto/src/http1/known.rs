@@ -1,0 +1,79 @@
+//! The fields that the core itself goes by: recognised once, when their line is read.
+
+/// What a field name means to the core.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Nothing: the field is the application's.
+    #[default]
+    Other,
+    Host,
+    Expect,
+    Upgrade,
+    Connection,
+    ContentLength,
+    TransferEncoding,
+}
+
+impl Known {
+    /// What `name` means, which has to be a token.
+    #[inline]
+    pub(super) fn of(name: &[u8]) -> Self {
+        let (known, yes) = match name.len() {
+            4 => (Self::Host, covers::<4>(name, b"host")),
+            6 => (Self::Expect, covers::<4>(name, b"expect")),
+            7 => (Self::Upgrade, covers::<4>(name, b"upgrade")),
+            10 => (Self::Connection, covers::<8>(name, b"connection")),
+            14 => (Self::ContentLength, covers::<8>(name, b"content-length")),
+            17 => (Self::TransferEncoding, covers::<16>(name, b"transfer-encoding")),
+            _ => return Self::Other,
+        };
+        if yes { known } else { Self::Other }
+    }
+}
+
+/// Whether `name` is `known` in any case, by its first `N` bytes and its last `N`; `known` has `N` to
+/// `2 * N`.
+///
+/// A letter with the bit of lower case set comes from that letter alone, and of all the bytes of a
+/// token only `-` becomes `-`.
+#[inline]
+fn covers<const N: usize>(name: &[u8], known: &[u8]) -> bool {
+    let same = |name: Option<&[u8; N]>, known: Option<&[u8; N]>| match (name, known) {
+        (Some(name), Some(known)) => name.map(|b| b | 0x20) == *known,
+        _ => false,
+    };
+    same(name.first_chunk(), known.first_chunk()) && same(name.last_chunk(), known.last_chunk())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grammar;
+
+    const NAMES: [(&str, Known); 6] = [
+        ("host", Known::Host),
+        ("expect", Known::Expect),
+        ("upgrade", Known::Upgrade),
+        ("connection", Known::Connection),
+        ("content-length", Known::ContentLength),
+        ("transfer-encoding", Known::TransferEncoding),
+    ];
+
+    /// Every token that differs from a known name in one byte means what comparing says.
+    #[test]
+    fn names_are_known_in_any_case_and_no_others() {
+        for (name, known) in NAMES {
+            assert_eq!(Known::of(name.as_bytes()), known);
+            assert_eq!(Known::of(name.to_uppercase().as_bytes()), known);
+            for at in 0..name.len() {
+                for byte in (0..=255).filter(|&byte| grammar::is_tchar(byte)) {
+                    let mut other = name.as_bytes().to_vec();
+                    other[at] = byte;
+                    let same = other.eq_ignore_ascii_case(name.as_bytes());
+                    assert_eq!(Known::of(&other) == known, same, "{name} with {byte:#x} at {at}");
+                }
+            }
+            assert_eq!(Known::of(&name.as_bytes()[1..]), Known::Other);
+        }
+    }
+}
