@@ -1,8 +1,16 @@
 //! The `Date` field (RFC 9110 §5.6.7 and §6.6.1), formatted once a second.
 
+use core::fmt;
+
 /// A date as IMF-fixdate, always 29 bytes: `Sun, 06 Nov 1994 08:49:37 GMT`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HttpDate([u8; 29]);
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct HttpDate {
+    /// The field line that a response has, all of it: `date: ` and CRLF around the 29 bytes.
+    line: [u8; 37],
+}
+
+/// After `date: `.
+const DATE_AT: usize = 6;
 
 impl HttpDate {
     /// The date `seconds` after 1970-01-01T00:00:00Z. Years after 9999 are held at its end.
@@ -37,8 +45,9 @@ impl HttpDate {
         let digits = |n: u64| [b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8];
         let weekday = WEEKDAYS.get((days % 7) as usize).copied().unwrap_or(b"Thu, ");
         let month = MONTHS.get((month - 1) as usize).copied().unwrap_or(b" Jan ");
-        let mut text = [b' '; 29];
-        let pieces: [&[u8]; 10] = [
+        let mut line = [b' '; 37];
+        let pieces: [&[u8]; 11] = [
+            b"date: ",
             weekday,
             &digits(day),
             month,
@@ -50,25 +59,41 @@ impl HttpDate {
             &digits(time / 60 % 60),
             b":",
         ];
-        let mut cursor = text.as_mut_slice();
-        for piece in pieces.into_iter().chain([digits(time % 60).as_slice(), b" GMT"]) {
+        let mut cursor = line.as_mut_slice();
+        for piece in pieces.into_iter().chain([digits(time % 60).as_slice(), b" GMT\r\n"]) {
             let Some((now, later)) = cursor.split_at_mut_checked(piece.len()) else {
                 break;
             };
             now.copy_from_slice(piece);
             cursor = later;
         }
-        Self(text)
+        Self { line }
     }
 
     /// The 29 bytes.
     pub const fn as_bytes(&self) -> &[u8; 29] {
-        &self.0
+        const NONE: &[u8; 29] = &[b' '; 29];
+        match self.line.split_at(DATE_AT).1.first_chunk() {
+            Some(date) => date,
+            // The line is longer than that.
+            None => NONE,
+        }
+    }
+
+    /// `date: Sun, 06 Nov 1994 08:49:37 GMT CRLF`
+    pub(crate) const fn as_line(&self) -> &[u8; 37] {
+        &self.line
     }
 
     /// The date as text.
     pub fn as_str(&self) -> &str {
-        core::str::from_utf8(&self.0).unwrap_or_default()
+        core::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for HttpDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HttpDate").field(&self.as_str()).finish()
     }
 }
 

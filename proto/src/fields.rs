@@ -178,16 +178,17 @@ impl FieldTable {
         }
     }
 
-    /// Adds spans as long as there are some, at most `limit` and what there is room for.
-    #[inline(always)]
-    pub(crate) fn fill(&mut self, limit: usize, mut next: impl FnMut() -> Option<Span>) {
-        for slot in self.spans.iter_mut().skip(self.len).take(limit) {
-            let Some(span) = next() else {
-                return;
-            };
-            *slot = span;
-            self.len = self.len.wrapping_add(1);
-        }
+    /// The spans that are not in use, to be written from the first on, for a section of which `seen`
+    /// field lines were read: those of earlier calls are not in the table any more, but they count.
+    pub(crate) fn free(&mut self, seen: u16) -> &mut [Span] {
+        let room = self.spans.len().saturating_sub(usize::from(seen));
+        let end = self.len.saturating_add(room).min(self.spans.len());
+        self.spans.get_mut(self.len..end).unwrap_or_default()
+    }
+
+    /// So many of the free spans were written.
+    pub(crate) fn written(&mut self, spans: usize) {
+        self.len = self.len.saturating_add(spans).min(self.spans.len());
     }
 
     pub(crate) fn spans(&self) -> &[Span] {

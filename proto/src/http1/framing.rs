@@ -226,6 +226,11 @@ impl Connection {
     }
 
     fn add(&mut self, value: &[u8]) {
+        // What nearly all clients send, in the case they send it.
+        if value == b"keep-alive" {
+            self.keep_alive = true;
+            return;
+        }
         for option in crate::fields::members(value) {
             self.close |= option.eq_ignore_ascii_case(b"close");
             self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");

@@ -147,12 +147,12 @@ pub(crate) fn parse(
 ) -> Result<Option<usize>, RecvError> {
     // In progress already: lines before were checked, their spans are lost.
     let resumed = progress.line > progress.start;
-    let Some(mut end) = lines(input, progress, section, table)? else {
+    let Some(mut end) = read(input, progress, section, table)? else {
         return Ok(None);
     };
     if resumed {
         *progress = Progress::default();
-        match lines(input, progress, section, table)? {
+        match read(input, progress, section, table)? {
             Some(again) => end = again,
             None => return Ok(None),
         }
@@ -184,6 +184,22 @@ pub(crate) fn parse(
     Ok(Some(end))
 }
 
+fn read(
+    input: &[u8],
+    progress: &mut Progress,
+    section: Section,
+    table: &mut FieldTable,
+) -> Result<Option<usize>, RecvError> {
+    table.clear();
+    match plain_lines(input, progress, section, table) {
+        Some(end) => Ok(Some(end)),
+        None => lines(input, progress, section, table),
+    }
+}
+
+/// Reads line by line from where the plain ones ended, and goes back to them after each.
+#[cold]
+#[inline(never)]
 fn lines(
     input: &[u8],
     progress: &mut Progress,
@@ -191,7 +207,6 @@ fn lines(
     table: &mut FieldTable,
 ) -> Result<Option<usize>, RecvError> {
     let (limit, too_large) = section.limit();
-    table.clear();
     if let (Section::Request { .. }, Progress { line: 0, start: 0, .. }) = (section, *progress) {
         // One empty line before a request line is passed over (RFC 9112 §2.2).
         match input {
@@ -202,11 +217,6 @@ fn lines(
     }
     let start = progress.start as usize;
     loop {
-        if progress.scanned == progress.line {
-            if let Some(end) = plain_lines(input, progress, section, table) {
-                return Ok(Some(end));
-            }
-        }
         let line_start = progress.line as usize;
         let first = line_start == start && !matches!(section, Section::Trailers { .. });
         let unscanned = input.get(progress.scanned as usize..).unwrap_or_default();
@@ -253,6 +263,9 @@ fn lines(
         }
         progress.line = offset(next);
         progress.scanned = progress.line;
+        if let Some(end) = plain_lines(input, progress, section, table) {
+            return Ok(Some(end));
+        }
     }
 }
 
@@ -264,35 +277,34 @@ fn plain_lines(
     section: Section,
     table: &mut FieldTable,
 ) -> Option<usize> {
+    if progress.scanned != progress.line {
+        // The line was looked at before: its bytes are not looked at twice.
+        return None;
+    }
     let (limit, _) = section.limit();
     let bytes = input.get(progress.start as usize..)?;
     let bytes = bytes.get(..limit).unwrap_or(bytes);
-    let mut at = progress.line.saturating_sub(progress.start);
-    let mut rest = bytes.get(at as usize..)?;
+    let mut at = progress.line.saturating_sub(progress.start) as usize;
     if at == 0 {
         match section {
             Section::Request { max_target, .. } => {
-                let (head, len) = plain::request_line(rest, max_target)?;
+                let (head, len) = plain::request_line(bytes, max_target)?;
                 table.head = Head { start: progress.start, ..head };
-                rest = rest.get(len..)?;
-                at = offset(len);
+                at = len;
             }
             Section::Response { .. } => return None,
             Section::Trailers { .. } => {}
         }
     }
-    let before = table.spans().len();
-    table.fill(table.capacity().saturating_sub(usize::from(progress.fields)), || {
-        let (span, len) = plain::field_line(rest, at)?;
-        rest = rest.get(len..)?;
-        at = at.wrapping_add(offset(len));
-        Some(span)
-    });
-    let fields = table.spans().len().saturating_sub(before);
+    let (fields, end) = plain::field_lines(bytes, at, table.free(progress.fields));
+    table.written(fields);
+    if bytes.get(end..).is_some_and(|rest| rest.starts_with(b"\r\n")) {
+        return (progress.start as usize).checked_add(end)?.checked_add(2);
+    }
     progress.fields = progress.fields.saturating_add(u16::try_from(fields).unwrap_or(u16::MAX));
-    progress.line = progress.start.saturating_add(at);
+    progress.line = progress.start.saturating_add(offset(end));
     progress.scanned = progress.line;
-    matches!(rest, [b'\r', b'\n', ..]).then(|| (progress.line as usize).saturating_add(2))
+    None
 }
 
 /// `field-line = field-name ":" OWS field-value OWS` (RFC 9112 §5), without its CRLF.

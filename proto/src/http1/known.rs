@@ -15,19 +15,24 @@ pub(crate) enum Known {
 }
 
 impl Known {
-    /// What `name` means, which has to be a token.
-    #[inline]
-    pub(super) fn of(name: &[u8]) -> Self {
-        let (known, yes) = match name.len() {
-            4 => (Self::Host, covers::<4>(name, b"host")),
-            6 => (Self::Expect, covers::<4>(name, b"expect")),
-            7 => (Self::Upgrade, covers::<4>(name, b"upgrade")),
-            10 => (Self::Connection, covers::<8>(name, b"connection")),
-            14 => (Self::ContentLength, covers::<8>(name, b"content-length")),
-            17 => (Self::TransferEncoding, covers::<16>(name, b"transfer-encoding")),
-            _ => return Self::Other,
+    /// What `name` means, which has to be a token. Most names are dismissed by their length and their
+    /// first four bytes.
+    #[inline(always)]
+    pub(crate) fn of(name: &[u8]) -> Self {
+        let Some(first) = name.first_chunk() else {
+            return Self::Other;
         };
-        if yes { known } else { Self::Other }
+        let first = u32::from_le_bytes(*first) | 0x2020_2020;
+        let begins = |with: &[u8; 4]| first == u32::from_le_bytes(*with);
+        match name.len() {
+            4 if begins(b"host") => Self::Host,
+            6 if begins(b"expe") && covers::<4>(name, b"expect") => Self::Expect,
+            7 if begins(b"upgr") && covers::<4>(name, b"upgrade") => Self::Upgrade,
+            10 if begins(b"conn") && covers::<8>(name, b"connection") => Self::Connection,
+            14 if begins(b"cont") && covers::<8>(name, b"content-length") => Self::ContentLength,
+            17 if begins(b"tran") && covers::<16>(name, b"transfer-encoding") => Self::TransferEncoding,
+            _ => Self::Other,
+        }
     }
 }
 
@@ -36,7 +41,7 @@ impl Known {
 ///
 /// A letter with the bit of lower case set comes from that letter alone, and of all the bytes of a
 /// token only `-` becomes `-`.
-#[inline]
+#[inline(never)]
 fn covers<const N: usize>(name: &[u8], known: &[u8]) -> bool {
     let same = |name: Option<&[u8; N]>, known: Option<&[u8; N]>| match (name, known) {
         (Some(name), Some(known)) => name.map(|b| b | 0x20) == *known,

@@ -10,32 +10,58 @@ use super::start_line::{MAX_METHOD, MethodKind, TargetForm};
 use crate::fields::Span;
 use crate::grammar;
 
-/// The field line at the beginning of `bytes`, which lies `at` bytes into its section, and its
-/// length with CRLF. The value is ASCII, not empty, and has at most one blank before it.
+/// Reads field lines of `section` from `at` on, one into each span. Returns how many were read, and
+/// where the first line begins that was not.
+///
+/// A loop of its own and not inlined, so that what it needs stays in registers.
+#[inline(never)]
+pub(super) fn field_lines(section: &[u8], at: usize, spans: &mut [Span]) -> (usize, usize) {
+    let mut rest = section.get(at..).unwrap_or_default();
+    let mut fields = 0_usize;
+    for slot in spans {
+        let at = section.len().wrapping_sub(rest.len());
+        let Some((span, after)) = field_line(rest, at as u32) else {
+            break;
+        };
+        *slot = span;
+        rest = after;
+        fields = fields.wrapping_add(1);
+    }
+    (fields, section.len().wrapping_sub(rest.len()))
+}
+
+/// The field line at the beginning of `bytes`, which lies `at` bytes into its section, and what
+/// follows its CRLF. The name is shorter than 32 bytes, one blank follows the colon, and the value is
+/// ASCII and not empty.
 #[inline(always)]
-pub(super) fn field_line(bytes: &[u8], at: u32) -> Option<(Span, usize)> {
-    let (name, rest) = bytes.split_at_checked(grammar::token_len(bytes))?;
-    let (blank, text) = match rest {
-        [b':', b' ', text @ ..] => (1, text),
-        [b':', text @ ..] => (0, text),
-        _ => return None,
+fn field_line(bytes: &[u8], at: u32) -> Option<(Span, &[u8])> {
+    let name_len = match bytes.first_chunk() {
+        Some(block) => grammar::token_len_32(block),
+        // The last line of a head, as a rule.
+        None => grammar::token_len(bytes),
     };
-    let (value, rest) = text.split_at_checked(grammar::plain_text_len(text))?;
-    let [b'\r', b'\n', ..] = rest else {
-        return None;
-    };
-    if name.is_empty() || matches!(value, [] | [b' ', ..] | [.., b' ']) {
+    if !(1..32).contains(&name_len) {
         return None;
     }
-    let value_at = name.len().wrapping_add(1).wrapping_add(blank);
+    let (name, rest) = bytes.split_at_checked(name_len)?;
+    let [b':', b' ', text @ ..] = rest else {
+        return None;
+    };
+    let (value, rest) = text.split_at_checked(grammar::plain_text_len(text))?;
+    let [b'\r', b'\n', after @ ..] = rest else {
+        return None;
+    };
+    if matches!(value, [] | [b' ', ..] | [.., b' ']) {
+        return None;
+    }
     let span = Span {
         name: at,
-        name_len: u16::try_from(name.len()).ok()?,
-        value: at.wrapping_add(offset(value_at)),
-        value_len: offset(value.len()),
+        name_len: name_len as u16,
+        value: at.wrapping_add(name_len as u32).wrapping_add(2),
+        value_len: value.len() as u32,
         known: Known::of(name),
     };
-    Some((span, value_at.wrapping_add(value.len()).wrapping_add(2)))
+    Some((span, after))
 }
 
 /// The request line at the beginning of `bytes`, and its length with CRLF. Its target is in

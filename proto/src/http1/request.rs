@@ -32,7 +32,7 @@ impl Version {
 #[derive(Clone, Copy)]
 pub struct RequestHead<'b> {
     bytes: &'b [u8],
-    head: Head,
+    head: &'b Head,
     spans: &'b [Span],
 }
 
@@ -40,7 +40,7 @@ impl<'b> RequestHead<'b> {
     /// The view of the head that the last `advance` put into `table`; `input` is what was given to
     /// that call.
     pub fn new(input: &'b [u8], table: &'b FieldTable) -> Self {
-        let head = table.head;
+        let head = &table.head;
         let start = head.start as usize;
         let bytes = input.get(start..start.saturating_add(head.len as usize)).unwrap_or_default();
         Self { bytes, head, spans: table.spans() }
@@ -158,7 +158,7 @@ impl RequestHeadBuf {
         self.bytes.extend_from_slice(head.bytes);
         self.spans.clear();
         self.spans.extend_from_slice(head.spans);
-        self.head = Head { start: 0, ..head.head };
+        self.head = Head { start: 0, ..*head.head };
     }
 
     /// How many bytes of a head it can hold without asking for memory.
@@ -218,7 +218,7 @@ impl RequestHeadBuf {
 
     /// The head as a view.
     pub fn as_head(&self) -> RequestHead<'_> {
-        RequestHead { bytes: &self.bytes, head: self.head, spans: &self.spans }
+        RequestHead { bytes: &self.bytes, head: &self.head, spans: &self.spans }
     }
 }
 

@@ -263,7 +263,10 @@ impl Server {
 fn start_head(head: &ResponseHead<'_>, out: &mut Vec<u8>) {
     let lines = head.fields.map_or(&[][..], FieldLines::as_bytes);
     out.reserve(lines.len().saturating_add(160));
-    if let Some(line) = head.status.status_line() {
+    if head.status == StatusCode::OK {
+        // The most frequent one, with a length that the compiler knows.
+        out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+    } else if let Some(line) = head.status.status_line() {
         out.extend_from_slice(line);
     } else {
         out.extend_from_slice(b"HTTP/1.1 ");
@@ -273,9 +276,7 @@ fn start_head(head: &ResponseHead<'_>, out: &mut Vec<u8>) {
     }
     if let Some(date) = head.date {
         if head.fields.is_none_or(|fields| fields.marks() & mark::DATE == 0) {
-            out.extend_from_slice(b"date: ");
-            out.extend_from_slice(date.as_bytes());
-            out.extend_from_slice(b"\r\n");
+            out.extend_from_slice(date.as_line());
         }
     }
     out.extend_from_slice(lines);

@@ -32,7 +32,7 @@ impl ResponseHead<'_> {
 #[derive(Clone, Copy)]
 pub struct Response<'b> {
     bytes: &'b [u8],
-    line: StatusLine,
+    line: &'b StatusLine,
     spans: &'b [Span],
 }
 
@@ -40,7 +40,7 @@ impl<'b> Response<'b> {
     /// The view of the head that the last `advance` put into `table`; `input` is what was given to
     /// that call.
     pub fn new(input: &'b [u8], table: &'b FieldTable) -> Self {
-        let line = table.response;
+        let line = &table.response;
         Self { bytes: input.get(..line.len as usize).unwrap_or_default(), line, spans: table.spans() }
     }
 

@@ -168,6 +168,9 @@ impl Server {
         work::step(1);
         let result = match self.receive {
             Receive::Head => self.advance_head(input, fields, now),
+            Receive::Body if self.send != Send::Complete && self.reader.remaining() == Some(0) => {
+                Ok(self.end_body(now))
+            }
             Receive::Body => self.advance_body(input, fields, now),
             Receive::Ended if self.send == Send::Complete => {
                 self.next_exchange();
@@ -231,6 +234,7 @@ impl Server {
         Ok(Step { consumed, event: Kind::Request })
     }
 
+    #[inline(never)]
     fn advance_body(
         &mut self,
         input: &[u8],
@@ -273,10 +277,9 @@ impl Server {
                     return Ok(Step { consumed: at.saturating_add(used), event: Kind::NeedInput });
                 }
                 Piece::End => {
-                    self.receive = self.receive.on(Received::End);
-                    self.deadlines.wait(Waiting::Nothing, now);
+                    let step = self.end_body(now);
                     if !unwanted {
-                        return Ok(Step { consumed: used, event: Kind::End });
+                        return Ok(Step { consumed: used, ..step });
                     }
                     self.next_exchange();
                     let at = at.saturating_add(used);
@@ -289,6 +292,12 @@ impl Server {
             }
             at = at.saturating_add(used);
         }
+    }
+
+    fn end_body(&mut self, now: Instant) -> Step<Kind> {
+        self.receive = self.receive.on(Received::End);
+        self.deadlines.wait(Waiting::Nothing, now);
+        Step { consumed: 0, event: Kind::End }
     }
 
     /// Whether more of the body is to come than may be thrown away.

@@ -86,24 +86,45 @@ pub(super) fn application_length(fields: &FieldLines) -> Option<u64> {
 }
 
 /// `content-length: LENGTH CRLF`
+#[inline]
 pub(super) fn write_length(length: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"content-length: ");
-    write_decimal(length, out);
-    out.extend_from_slice(b"\r\n");
-}
-
-pub(super) fn write_decimal(mut number: u64, out: &mut Vec<u8>) {
-    let mut digits = [b'0'; 20];
-    let mut start = digits.len();
-    for digit in digits.iter_mut().rev() {
-        #[expect(clippy::cast_possible_truncation, reason = "below ten")]
-        let value = number.checked_rem(10).unwrap_or(0) as u8;
-        *digit = b'0'.wrapping_add(value);
-        number = number.checked_div(10).unwrap_or(0);
-        start = start.saturating_sub(1);
-        if number == 0 {
-            break;
+    match u32::try_from(length) {
+        Ok(small @ 0..=9_999) => write_small(small, out),
+        _ => {
+            write_decimal(length, out);
+            out.extend_from_slice(b"\r\n");
         }
     }
-    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+}
+
+/// A number below 10,000 and CRLF: all its digits at once, then without the zeros before it. A copy of
+/// a length known here takes fewer instructions than the call for one that is not.
+#[inline]
+fn write_small(number: u32, out: &mut Vec<u8>) {
+    let (high, low) = (number.wrapping_div(100), number.wrapping_rem(100));
+    let [_, _, _, thousands] = high.wrapping_div(10).to_be_bytes();
+    let [_, _, _, hundreds] = high.wrapping_rem(10).to_be_bytes();
+    let [_, _, _, tens] = low.wrapping_div(10).to_be_bytes();
+    let [_, _, _, ones] = low.wrapping_rem(10).to_be_bytes();
+    let digits = [thousands, hundreds, tens, ones].map(|digit| digit | b'0');
+    let [a, b, c, d] = digits;
+    let zeros = match number {
+        0..=9 => 3_usize,
+        10..=99 => 2,
+        100..=999 => 1,
+        _ => 0,
+    };
+    let text = u64::from_le_bytes([a, b, c, d, b'\r', b'\n', 0, 0]);
+    let end = out.len().saturating_add(6).saturating_sub(zeros);
+    out.extend_from_slice(&(text >> zeros.saturating_mul(8)).to_le_bytes());
+    out.truncate(end);
+}
+
+pub(super) fn write_decimal(number: u64, out: &mut Vec<u8>) {
+    if number >= 10 {
+        write_decimal(number.wrapping_div(10), out);
+    }
+    let [.., digit] = number.wrapping_rem(10).to_be_bytes();
+    out.push(b'0' | digit);
 }
