@@ -14,11 +14,9 @@ const TARGET: u8 = 1 << 2;
 /// checked elsewhere.
 const REG_NAME: u8 = 1 << 3;
 
-/// [`TARGET`] without `%`.
-const PLAIN_TARGET: u8 = 1 << 4;
 
 /// [`REG_NAME`] without `%`.
-const PLAIN_NAME: u8 = 1 << 5;
+const PLAIN_NAME: u8 = 1 << 4;
 
 static CLASS: [u8; 256] = build();
 
@@ -61,9 +59,6 @@ const fn build() -> [u8; 256] {
         }
         if b.is_ascii_graphic() && b != b'#' {
             class |= TARGET;
-            if b != b'%' {
-                class |= PLAIN_TARGET;
-            }
         }
         if alnum
             || matches!(
@@ -134,16 +129,20 @@ fn run(bytes: &[u8], class: u8) -> usize {
     bytes.len().wrapping_sub(rest.len()).wrapping_add(at)
 }
 
-/// [`token_len`] within 32 bytes.
-#[inline(always)]
-pub(crate) fn token_len_32(bytes: &[u8; 32]) -> usize {
-    bytes.iter().position(|&b| !is(b, TCHAR)).unwrap_or(bytes.len())
-}
-
 /// How long the token is that `bytes` begins with; 0 if it begins with none.
 #[inline]
 pub(crate) fn token_len(bytes: &[u8]) -> usize {
     run(bytes, TCHAR)
+}
+
+/// [`token_len`] as far as there are letters, digits and `-` alone, as in nearly all field names.
+#[inline(always)]
+pub(crate) fn plain_name_len(bytes: &[u8]) -> usize {
+    right(bytes, |b| {
+        let letter = (b | 0x20).wrapping_sub(b'a').saturating_sub(25);
+        let digit = b.wrapping_sub(b'0').saturating_sub(9);
+        letter.min(digit).min(b ^ b'-')
+    })
 }
 
 /// Whether `bytes` is a token: one or more [`is_tchar`].
@@ -163,88 +162,103 @@ pub(crate) fn trim_ows(mut bytes: &[u8]) -> &[u8] {
 }
 
 /// Whether every byte may stand in a field value.
-///
-/// Eight bytes at a time: a control byte other than HTAB, or DEL, shows as a set high bit in one
-/// of the lanes.
 #[inline]
-pub(crate) fn is_field_content(mut bytes: &[u8]) -> bool {
-    while let Some((block, rest)) = bytes.split_first_chunk::<8>() {
+pub(crate) fn is_field_content(bytes: &[u8]) -> bool {
+    let control = |b: u8| (b ^ b'\t').min(0x20_u8.saturating_sub(b));
+    right(bytes, |b| control(b) | 1_u8.saturating_sub(b ^ 0x7f)) == bytes.len()
+}
+
+/// How many bytes from the beginning are right: those for which `wrong` gives 0.
+///
+/// Sixteen at a time. `wrong` has to be made of arithmetic that the processor does on sixteen bytes at
+/// once, as a subtraction that stops at 0: then the compiler takes a block as one vector, and the first
+/// byte that is wrong is found without a branch for each.
+#[inline(always)]
+fn right(bytes: &[u8], wrong: impl Fn(u8) -> u8) -> usize {
+    let mut rest = bytes;
+    while let Some((block, after)) = rest.split_first_chunk::<16>() {
         work::step(block.len());
-        // A word with a byte in question is looked at again byte by byte.
-        if suspicious(u64::from_ne_bytes(*block)) && !block.iter().all(|&b| is(b, FIELD_CONTENT)) {
-            return false;
+        let mut lanes = [0; 16];
+        for (lane, &b) in lanes.iter_mut().zip(block) {
+            *lane = wrong(b);
         }
-        bytes = rest;
+        let lanes = u128::from_le_bytes(lanes);
+        if lanes != 0 {
+            let at = (lanes.trailing_zeros() >> 3) as usize;
+            return bytes.len().wrapping_sub(rest.len()).wrapping_add(at);
+        }
+        rest = after;
     }
-    bytes.iter().all(|&b| is(b, FIELD_CONTENT))
+    let last = rest.iter().take_while(|&&b| {
+        work::step(1);
+        wrong(b) == 0
+    });
+    bytes.len().wrapping_sub(rest.len()).wrapping_add(last.count())
 }
 
 /// How many bytes from the beginning are visible ASCII or SP: field content in any case.
-///
-/// Sixteen bytes at a time as long as all of them are, then eight.
 #[inline(always)]
 pub(crate) fn plain_text_len(bytes: &[u8]) -> usize {
+    from_to_tilde::<b' '>(bytes)
+}
+
+/// How many bytes from the beginning lie between `FIRST` and `~`: sixteen at a time as long as all do,
+/// then eight.
+#[inline(always)]
+fn from_to_tilde<const FIRST: u8>(bytes: &[u8]) -> usize {
     let mut rest = bytes;
     while let Some((block, after)) = rest.split_first_chunk::<16>() {
-        if !all_plain(block) {
+        work::step(block.len());
+        // Arithmetic for which the compiler takes the block as one vector.
+        let wrong = |b: u8| b.wrapping_sub(FIRST).saturating_sub(b'~'.wrapping_sub(FIRST));
+        if block.iter().fold(0, |any, &b| any | wrong(b)) != 0 {
             break;
         }
         rest = after;
     }
     while let Some((block, after)) = rest.split_first_chunk::<8>() {
-        work::step(8);
-        let flags = not_plain(u64::from_le_bytes(*block));
+        let flags = not_from_to_tilde::<FIRST>(u64::from_le_bytes(*block));
         if flags != 0 {
             let at = (flags.trailing_zeros() >> 3) as usize;
             return bytes.len().wrapping_sub(rest.len()).wrapping_add(at);
         }
         rest = after;
     }
-    let at = rest.iter().position(|&b| !matches!(b, b' '..=b'~')).unwrap_or(rest.len());
-    bytes.len().wrapping_sub(rest.len()).wrapping_add(at)
+    let last = rest.iter().take_while(|b| (FIRST..=b'~').contains(b));
+    bytes.len().wrapping_sub(rest.len()).wrapping_add(last.count())
 }
 
-/// Whether all are visible ASCII or SP. Plain enough for the compiler to take all lanes at once: one
-/// more than DEL and what is above is negative.
+/// The high bits of the bytes of `word` that do not lie between `FIRST` and `~`. The subtraction sets it
+/// below `FIRST`, the sum above `~`. A carry into another byte comes from one that is flagged itself, so
+/// the first flag is right, and there is one if there has to be.
 #[inline(always)]
-fn all_plain(block: &[u8; 16]) -> bool {
-    work::step(16);
-    block.iter().fold(true, |plain, &b| plain & ((b.wrapping_add(1) as i8) > 0x20))
+const fn not_from_to_tilde<const FIRST: u8>(word: u64) -> u64 {
+    let (below, above) = (u64::from_ne_bytes([FIRST; 8]), u64::from_ne_bytes([1; 8]));
+    (word.wrapping_sub(below) | word.wrapping_add(above)) & u64::from_ne_bytes([0x80; 8])
 }
 
-/// The high bits of the lanes that are not visible ASCII or SP. `- 0x20` sets it for what is below SP,
-/// `+ 1` for DEL and above. A carry into another lane comes from a lane that is flagged itself, so the
-/// first flag is right, and there is one if there has to be.
+/// How long the target is that `bytes` begins with; 0 if it begins with none. As a rule it has no
+/// character below `&`.
 #[inline(always)]
-const fn not_plain(word: u64) -> u64 {
-    (word.wrapping_sub(SPACES) | word.wrapping_add(ONES)) & HIGH
+pub(crate) fn target_len(bytes: &[u8]) -> usize {
+    let plain = from_to_tilde::<b'&'>(bytes);
+    match bytes.get(plain..) {
+        Some([b'!'..=b'%', ..]) => target_len_with_triplets(bytes),
+        _ => plain,
+    }
 }
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const SPACES: u64 = 0x2020_2020_2020_2020;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
-/// Whether some byte of `word` might be below 0x20 or equal to 0x7F. May err towards yes.
-#[inline]
-fn suspicious(word: u64) -> bool {
-    let below = word.wrapping_sub(SPACES) & !word;
-    let delete = word ^ ONES.wrapping_mul(0x7F);
-    let delete = delete.wrapping_sub(ONES) & !delete;
-    (below | delete) & HIGH != 0
-}
-
-/// How many bytes from the beginning may stand in a request target whatever is beside them: all but
-/// `%`.
-#[inline(always)]
-pub(crate) fn plain_target_len(bytes: &[u8]) -> usize {
-    run(bytes, PLAIN_TARGET)
+#[inline(never)]
+fn target_len_with_triplets(bytes: &[u8]) -> usize {
+    let len = run(bytes, TARGET);
+    if bytes.get(..len).is_some_and(percent_triplets) { len } else { 0 }
 }
 
 /// Whether every byte may stand in a request target and every `%` starts a triplet of `%` and two
 /// hexadecimal digits (RFC 3986 §2.1).
 #[inline]
 pub(crate) fn is_target(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|&b| is(b, TARGET)) && percent_triplets(bytes)
+    !bytes.is_empty() && target_len(bytes) == bytes.len()
 }
 
 fn percent_triplets(mut bytes: &[u8]) -> bool {
@@ -327,17 +341,30 @@ fn is_ip_future(inner: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::format;
 
+    /// What is found sixteen bytes at a time is what the table says, for every byte at every place of a
+    /// block, of two blocks, and of what is left.
     #[test]
-    fn a_word_is_suspicious_exactly_where_the_table_refuses_or_it_holds_a_tab() {
+    fn blocks_say_what_the_table_says() {
         for b in 0..=255_u8 {
-            for lane in 0..8 {
-                let mut block = [b'a'; 8];
-                block[lane] = b;
-                if !is(b, FIELD_CONTENT) {
-                    assert!(suspicious(u64::from_ne_bytes(block)), "{b:#x} in lane {lane}");
+            for len in [1, 15, 16, 17, 31, 32, 40] {
+                for at in 0..len {
+                    let mut bytes = [b'a'; 40];
+                    bytes[at] = b;
+                    let bytes = &bytes[..len];
+                    let first = |class| if is(b, class) { len } else { at };
+                    let context = format!("{b:#x} at {at} of {len}");
+                    assert_eq!(token_len(bytes), first(TCHAR), "{context}");
+                    let in_name = b.is_ascii_alphanumeric() || b == b'-';
+                    assert_eq!(plain_name_len(bytes), if in_name { len } else { at }, "{context}");
+                    assert_eq!(is_field_content(bytes), is(b, FIELD_CONTENT), "{context}");
+                    assert_eq!(plain_text_len(bytes), if matches!(b, b' '..=b'~') { len } else { at });
+                    if b != b'%' {
+                        assert_eq!(target_len(bytes), first(TARGET), "{context}");
+                        assert_eq!(is_target(bytes), is(b, TARGET), "{context}");
+                    }
                 }
-                assert_eq!(is_field_content(&block), is(b, FIELD_CONTENT), "{b:#x} in lane {lane}");
             }
         }
     }

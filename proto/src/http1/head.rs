@@ -184,6 +184,7 @@ pub(crate) fn parse(
     Ok(Some(end))
 }
 
+#[inline(always)]
 fn read(
     input: &[u8],
     progress: &mut Progress,
@@ -263,14 +264,25 @@ fn lines(
         }
         progress.line = offset(next);
         progress.scanned = progress.line;
-        if let Some(end) = plain_lines(input, progress, section, table) {
+        if let Some(end) = more_plain_lines(input, progress, section, table) {
             return Ok(Some(end));
         }
     }
 }
 
+#[inline(never)]
+fn more_plain_lines(
+    input: &[u8],
+    progress: &mut Progress,
+    section: Section,
+    table: &mut FieldTable,
+) -> Option<usize> {
+    plain_lines(input, progress, section, table)
+}
+
 /// Reads the lines that are plainly valid, as far as they follow each other and the limits allow.
 /// Returns where the section ends, if that is among them.
+#[inline(always)]
 fn plain_lines(
     input: &[u8],
     progress: &mut Progress,

@@ -15,10 +15,20 @@ pub(crate) enum Known {
 }
 
 impl Known {
-    /// What `name` means, which has to be a token. Most names are dismissed by their length and their
-    /// first four bytes.
+    /// What `name` means, which has to be a token. Most names are dismissed by their first letter.
     #[inline(always)]
     pub(crate) fn of(name: &[u8]) -> Self {
+        const LETTERS: u32 = letter(b'h') | letter(b'e') | letter(b'u') | letter(b'c') | letter(b't');
+        match name {
+            [first, ..] if letter(*first) & LETTERS != 0 => Self::begun(name),
+            _ => Self::Other,
+        }
+    }
+
+    /// The same for a name with one of those letters: by its length and its first four bytes, then by
+    /// all of them.
+    #[inline(never)]
+    fn begun(name: &[u8]) -> Self {
         let Some(first) = name.first_chunk() else {
             return Self::Other;
         };
@@ -36,12 +46,17 @@ impl Known {
     }
 }
 
+/// A bit for each letter, the same in both cases. Some other characters share them.
+const fn letter(b: u8) -> u32 {
+    1 << (b & 31)
+}
+
 /// Whether `name` is `known` in any case, by its first `N` bytes and its last `N`; `known` has `N` to
 /// `2 * N`.
 ///
 /// A letter with the bit of lower case set comes from that letter alone, and of all the bytes of a
 /// token only `-` becomes `-`.
-#[inline(never)]
+#[inline(always)]
 fn covers<const N: usize>(name: &[u8], known: &[u8]) -> bool {
     let same = |name: Option<&[u8; N]>, known: Option<&[u8; N]>| match (name, known) {
         (Some(name), Some(known)) => name.map(|b| b | 0x20) == *known,

@@ -31,18 +31,16 @@ pub(super) fn field_lines(section: &[u8], at: usize, spans: &mut [Span]) -> (usi
 }
 
 /// The field line at the beginning of `bytes`, which lies `at` bytes into its section, and what
-/// follows its CRLF. The name is shorter than 32 bytes, one blank follows the colon, and the value is
-/// ASCII and not empty.
+/// follows its CRLF. One blank follows the colon, and the value is ASCII and not empty.
 #[inline(always)]
 fn field_line(bytes: &[u8], at: u32) -> Option<(Span, &[u8])> {
-    let name_len = match bytes.first_chunk() {
-        Some(block) => grammar::token_len_32(block),
-        // The last line of a head, as a rule.
-        None => grammar::token_len(bytes),
+    let plain = grammar::plain_name_len(bytes);
+    let name_len = match bytes.get(plain)? {
+        b':' => plain,
+        // The end of the section, as a rule.
+        b'\r' => return None,
+        _ => grammar::token_len(bytes),
     };
-    if !(1..32).contains(&name_len) {
-        return None;
-    }
     let (name, rest) = bytes.split_at_checked(name_len)?;
     let [b':', b' ', text @ ..] = rest else {
         return None;
@@ -51,7 +49,9 @@ fn field_line(bytes: &[u8], at: u32) -> Option<(Span, &[u8])> {
     let [b'\r', b'\n', after @ ..] = rest else {
         return None;
     };
-    if matches!(value, [] | [b' ', ..] | [.., b' ']) {
+    // One comparison for an empty name and for one that is too long.
+    let short = (1..=usize::from(u16::MAX)).contains(&name_len);
+    if !short || matches!(text, [..=b' ', ..]) || matches!(value, [.., b' ']) {
         return None;
     }
     let span = Span {
@@ -65,14 +65,15 @@ fn field_line(bytes: &[u8], at: u32) -> Option<(Span, &[u8])> {
 }
 
 /// The request line at the beginning of `bytes`, and its length with CRLF. Its target is in
-/// origin-form and has no `%`, its version is HTTP/1.1 (RFC 9112 §3).
+/// origin-form, its version is HTTP/1.1 (RFC 9112 §3).
 #[inline(always)]
 pub(super) fn request_line(bytes: &[u8], max_target: u32) -> Option<(Head, usize)> {
-    let (method, rest) = bytes.split_at_checked(grammar::token_len(bytes))?;
+    let method_len = if bytes.starts_with(b"GET ") { 3 } else { grammar::token_len(bytes) };
+    let (method, rest) = bytes.split_at_checked(method_len)?;
     let [b' ', rest @ ..] = rest else {
         return None;
     };
-    let (target, rest) = rest.split_at_checked(grammar::plain_target_len(rest))?;
+    let (target, rest) = rest.split_at_checked(grammar::target_len(rest))?;
     let kind = MethodKind::of(method);
     let valid = rest.first_chunk() == Some(b" HTTP/1.1\r\n")
         && (1..=MAX_METHOD).contains(&method.len())

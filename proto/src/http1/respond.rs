@@ -204,11 +204,11 @@ impl Server {
         if self.send != Send::Body {
             return Err(SendError::NoBody);
         }
-        let framing = writer::frame(&mut self.mode, len, last)?;
+        writer::count(&mut self.mode, len, last)?;
         if last {
             self.complete();
         }
-        Ok(framing)
+        Ok(writer::framing(self.mode, len, last))
     }
 
     /// Completes the body, with trailers if there are any.

@@ -180,12 +180,12 @@ impl Client {
         if self.send != Send::Body {
             return Err(SendError::NoBody);
         }
-        let framing = writer::frame(&mut self.mode, len, last)?;
+        writer::count(&mut self.mode, len, last)?;
         self.awaits_continue &= len == 0;
         if last {
             self.complete();
         }
-        Ok(framing)
+        Ok(writer::framing(self.mode, len, last))
     }
 
     /// Completes the body, with trailers if there are any.

@@ -30,8 +30,8 @@ const FORBIDDEN_TRAILERS: [&str; 20] = [
     "cache-control",
 ];
 
-/// Frames `len` bytes of a body, the last ones if `last`. An error changes nothing.
-pub(super) fn frame(mode: &mut BodyMode, len: u64, last: bool) -> Result<Framing, SendError> {
+/// Counts `len` bytes of a body, the last ones if `last`. An error changes nothing.
+pub(super) fn count(mode: &mut BodyMode, len: u64, last: bool) -> Result<(), SendError> {
     match mode {
         BodyMode::Length(left) => {
             let after = left.checked_sub(len).ok_or(SendError::BodyTooLong)?;
@@ -39,16 +39,20 @@ pub(super) fn frame(mode: &mut BodyMode, len: u64, last: bool) -> Result<Framing
                 return Err(SendError::BodyTooShort);
             }
             *left = after;
-            Ok(Framing::NONE)
+            Ok(())
         }
-        BodyMode::Chunked => Ok(match (len, last) {
-            (0, false) => Framing::NONE,
-            (0, true) => Framing::suffix_only(b"0\r\n\r\n"),
-            (_, false) => Framing::chunk(len, b"\r\n"),
-            (_, true) => Framing::chunk(len, b"\r\n0\r\n\r\n"),
-        }),
-        BodyMode::CloseDelimited => Ok(Framing::NONE),
+        BodyMode::Chunked | BodyMode::CloseDelimited => Ok(()),
         BodyMode::None | BodyMode::Upgraded => Err(SendError::NoBody),
+    }
+}
+
+/// How bytes that were counted are framed.
+pub(super) fn framing(mode: BodyMode, len: u64, last: bool) -> Framing {
+    match (mode, len, last) {
+        (BodyMode::Chunked, 0, true) => Framing::suffix_only(b"0\r\n\r\n"),
+        (BodyMode::Chunked, 1.., false) => Framing::chunk(len, b"\r\n"),
+        (BodyMode::Chunked, 1.., true) => Framing::chunk(len, b"\r\n0\r\n\r\n"),
+        _ => Framing::NONE,
     }
 }
 
@@ -59,7 +63,8 @@ pub(super) fn end(
     out: &mut Vec<u8>,
 ) -> Result<(), SendError> {
     let Some(lines) = trailers.filter(|lines| !lines.is_empty()) else {
-        out.extend_from_slice(frame(mode, 0, true)?.suffix());
+        count(mode, 0, true)?;
+        out.extend_from_slice(framing(*mode, 0, true).suffix());
         return Ok(());
     };
     if *mode != BodyMode::Chunked {
