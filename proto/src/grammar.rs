@@ -1,4 +1,5 @@
 //! The character classes of RFC 9110 §5.6.2 and §5.5 and RFC 3986, as one table of bits.
+#![expect(clippy::inline_always, reason = "counted: a call costs as much as the short loops in it")]
 
 use crate::work;
 
@@ -13,7 +14,6 @@ const TARGET: u8 = 1 << 2;
 /// `unreserved / sub-delims / "%"`: a registered name (RFC 3986 §3.2.2), percent triplets
 /// checked elsewhere.
 const REG_NAME: u8 = 1 << 3;
-
 
 /// [`REG_NAME`] without `%`.
 const PLAIN_NAME: u8 = 1 << 4;
@@ -136,7 +136,7 @@ pub(crate) fn token_len(bytes: &[u8]) -> usize {
 }
 
 /// [`token_len`] as far as there are letters, digits and `-` alone, as in nearly all field names.
-#[inline(always)]
+#[inline]
 pub(crate) fn plain_name_len(bytes: &[u8]) -> usize {
     right(bytes, |b| {
         let letter = (b | 0x20).wrapping_sub(b'a').saturating_sub(25);
@@ -197,7 +197,7 @@ fn right(bytes: &[u8], wrong: impl Fn(u8) -> u8) -> usize {
 }
 
 /// How many bytes from the beginning are visible ASCII or SP: field content in any case.
-#[inline(always)]
+#[inline]
 pub(crate) fn plain_text_len(bytes: &[u8]) -> usize {
     from_to_tilde::<b' '>(bytes)
 }
@@ -231,7 +231,7 @@ fn from_to_tilde<const FIRST: u8>(bytes: &[u8]) -> usize {
 /// The high bits of the bytes of `word` that do not lie between `FIRST` and `~`. The subtraction sets it
 /// below `FIRST`, the sum above `~`. A carry into another byte comes from one that is flagged itself, so
 /// the first flag is right, and there is one if there has to be.
-#[inline(always)]
+#[inline]
 const fn not_from_to_tilde<const FIRST: u8>(word: u64) -> u64 {
     let (below, above) = (u64::from_ne_bytes([FIRST; 8]), u64::from_ne_bytes([1; 8]));
     (word.wrapping_sub(below) | word.wrapping_add(above)) & u64::from_ne_bytes([0x80; 8])
@@ -239,7 +239,7 @@ const fn not_from_to_tilde<const FIRST: u8>(word: u64) -> u64 {
 
 /// How long the target is that `bytes` begins with; 0 if it begins with none. As a rule it has no
 /// character below `&`.
-#[inline(always)]
+#[inline]
 pub(crate) fn target_len(bytes: &[u8]) -> usize {
     let plain = from_to_tilde::<b'&'>(bytes);
     match bytes.get(plain..) {

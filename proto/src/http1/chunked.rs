@@ -83,6 +83,12 @@ impl Chunked {
                     }
                     return Ok((at.saturating_add(taken), Found::Data { at }));
                 }
+                State::Size | State::DataCr => {
+                    if let Some(len) = self.plain_line(input.get(at..).unwrap_or_default()) {
+                        at = at.saturating_add(len);
+                        continue;
+                    }
+                }
                 _ => {}
             }
             let Some(&byte) = input.get(at) else {
@@ -91,6 +97,36 @@ impl Chunked {
             self.line_byte(byte)?;
             at = at.saturating_add(1);
         }
+    }
+
+    /// Takes what stands between two pieces of data if it is all there and as plain as encoders write
+    /// it: the CRLF of the data, one to eight digits that do not begin with 0, CRLF. Returns its length.
+    #[inline]
+    fn plain_line(&mut self, input: &[u8]) -> Option<usize> {
+        let line = match (self.state, self.digits) {
+            (State::DataCr, _) => input.strip_prefix(b"\r\n")?,
+            (State::Size, 0) => input,
+            _ => return None,
+        };
+        if !matches!(line, [b'1'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..]) {
+            return None;
+        }
+        let mut size = 0_u64;
+        let mut rest = line;
+        while let [byte, after @ ..] = rest {
+            let Some(digit) = char::from(*byte).to_digit(16).filter(|_| size >> 28 == 0) else {
+                break;
+            };
+            size = (size << 4) | u64::from(digit);
+            rest = after;
+        }
+        if !rest.starts_with(b"\r\n") {
+            return None;
+        }
+        let taken = input.len().saturating_sub(rest.len()).saturating_add(2);
+        work::step(taken);
+        *self = Self { state: State::Data, digits: 0, remaining: size, budget: self.budget };
+        Some(taken)
     }
 
     /// One byte that is not data.

@@ -4,6 +4,7 @@
 //! completed, each once; bytes of a line without an end are only searched for one. Because spans
 //! live in a table that other connections use in between, a head that took several calls is read
 //! once more when it is complete. What is found does not depend on how the bytes were split.
+#![expect(clippy::inline_always, reason = "counted: a call costs as much as the short loops in it")]
 
 use super::body::{BodyLength, ResponseLength};
 use super::framing;
@@ -199,7 +200,6 @@ fn read(
 }
 
 /// Reads line by line from where the plain ones ended, and goes back to them after each.
-#[cold]
 #[inline(never)]
 fn lines(
     input: &[u8],

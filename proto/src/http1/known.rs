@@ -1,4 +1,5 @@
 //! The fields that the core itself goes by: recognised once, when their line is read.
+#![expect(clippy::inline_always, reason = "counted: a call costs as much as the short loops in it")]
 
 /// What a field name means to the core.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +28,7 @@ impl Known {
 
     /// The same for a name with one of those letters: by its length and its first four bytes, then by
     /// all of them.
-    #[inline(never)]
+    #[inline(always)]
     fn begun(name: &[u8]) -> Self {
         let Some(first) = name.first_chunk() else {
             return Self::Other;

@@ -2,6 +2,7 @@
 //!
 //! What is found here is what `head` and `start_line` would find. Anything else, wrong or merely
 //! rare, and any line that is not complete, is left to them: there is no error here, and no state.
+#![expect(clippy::inline_always, reason = "counted: a call costs as much as the short loops in it")]
 
 use super::head::{Head, offset};
 use super::known::Known;
@@ -20,7 +21,7 @@ pub(super) fn field_lines(section: &[u8], at: usize, spans: &mut [Span]) -> (usi
     let mut fields = 0_usize;
     for slot in spans {
         let at = section.len().wrapping_sub(rest.len());
-        let Some((span, after)) = field_line(rest, at as u32) else {
+        let Some((span, after)) = field_line(rest, at) else {
             break;
         };
         *slot = span;
@@ -33,7 +34,8 @@ pub(super) fn field_lines(section: &[u8], at: usize, spans: &mut [Span]) -> (usi
 /// The field line at the beginning of `bytes`, which lies `at` bytes into its section, and what
 /// follows its CRLF. One blank follows the colon, and the value is ASCII and not empty.
 #[inline(always)]
-fn field_line(bytes: &[u8], at: u32) -> Option<(Span, &[u8])> {
+#[expect(clippy::cast_possible_truncation, reason = "a section has less than 4 GiB, a name less than 64 KiB")]
+fn field_line(bytes: &[u8], at: usize) -> Option<(Span, &[u8])> {
     let plain = grammar::plain_name_len(bytes);
     let name_len = match bytes.get(plain)? {
         b':' => plain,
@@ -55,9 +57,9 @@ fn field_line(bytes: &[u8], at: u32) -> Option<(Span, &[u8])> {
         return None;
     }
     let span = Span {
-        name: at,
+        name: at as u32,
         name_len: name_len as u16,
-        value: at.wrapping_add(name_len as u32).wrapping_add(2),
+        value: at.wrapping_add(name_len).wrapping_add(2) as u32,
         value_len: value.len() as u32,
         known: Known::of(name),
     };

@@ -94,12 +94,11 @@ pub(super) fn application_length(fields: &FieldLines) -> Option<u64> {
 #[inline]
 pub(super) fn write_length(length: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"content-length: ");
-    match u32::try_from(length) {
-        Ok(small @ 0..=9_999) => write_small(small, out),
-        _ => {
-            write_decimal(length, out);
-            out.extend_from_slice(b"\r\n");
-        }
+    if let Ok(small @ 0..=9_999) = u32::try_from(length) {
+        write_small(small, out);
+    } else {
+        write_decimal(length, out);
+        out.extend_from_slice(b"\r\n");
     }
 }
 
