@@ -29,7 +29,7 @@ pub(crate) fn hundred_fields() -> Vec<u8> {
 /// How many heads [`mixed`] makes.
 pub(crate) const MIXED: usize = 512;
 
-/// What a public server sees: no two alike, from two lines to a cookie of a kilobyte, with methods,
+/// What a public server sees: no two alike, from three lines to a cookie of a kilobyte, with methods,
 /// targets, versions and fields that differ. The same in each run.
 pub(crate) fn mixed() -> Vec<Vec<u8>> {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
