@@ -166,9 +166,15 @@ impl FieldLines {
     }
 
     /// Whether `Connection` names that option.
+    #[inline]
     pub(crate) fn has_connection_option(&self, option: &[u8]) -> bool {
-        self.marks & mark::CONNECTION != 0
-            && self.get_all("connection").flat_map(members).any(|member| member.eq_ignore_ascii_case(option))
+        // As a rule there is no such field.
+        self.marks & mark::CONNECTION != 0 && self.names_connection_option(option)
+    }
+
+    #[inline(never)]
+    fn names_connection_option(&self, option: &[u8]) -> bool {
+        self.get_all("connection").flat_map(members).any(|member| member.eq_ignore_ascii_case(option))
     }
 
     fn lines(&self) -> Lines<'_> {

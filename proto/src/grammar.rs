@@ -280,13 +280,18 @@ fn percent_triplets(mut bytes: &[u8]) -> bool {
 /// `uri-host [ ":" port ]` with a host that is not empty (RFC 9110 §7.2, RFC 3986 §3.2.2). No
 /// userinfo.
 pub(crate) fn is_authority(bytes: &[u8]) -> bool {
-    // A host that ends with the field or at a colon, and nothing about it has to be asked.
-    let plain = run(bytes, PLAIN_NAME);
-    let (host, port) = match bytes.split_at_checked(plain) {
-        Some(([_, ..], [])) => return true,
-        Some(([_, ..], [b':', port @ ..])) => return is_port(port),
-        _ => split_port(bytes),
-    };
+    // A name or an IPv4 address, to its end or to a colon: as a rule.
+    match bytes.split_at_checked(run(bytes, PLAIN_NAME)) {
+        Some(([_, ..], [])) => true,
+        Some(([_, ..], [b':', port @ ..])) => is_port(port),
+        _ => is_odd_authority(bytes),
+    }
+}
+
+/// [`is_authority`] where the host has other characters: an address in brackets, or triplets.
+#[inline(never)]
+fn is_odd_authority(bytes: &[u8]) -> bool {
+    let (host, port) = split_port(bytes);
     port.is_none_or(is_port)
         && (is_ip_literal(host)
             || (!host.is_empty() && host.iter().all(|&b| is(b, REG_NAME)) && percent_triplets(host)))
