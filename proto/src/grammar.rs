@@ -217,6 +217,7 @@ fn from_to_tilde<const FIRST: u8>(bytes: &[u8]) -> usize {
         rest = after;
     }
     while let Some((block, after)) = rest.split_first_chunk::<8>() {
+        work::step(block.len());
         let flags = not_from_to_tilde::<FIRST>(u64::from_le_bytes(*block));
         if flags != 0 {
             let at = (flags.trailing_zeros() >> 3) as usize;
@@ -224,6 +225,7 @@ fn from_to_tilde<const FIRST: u8>(bytes: &[u8]) -> usize {
         }
         rest = after;
     }
+    work::step(rest.len());
     let last = rest.iter().take_while(|b| (FIRST..=b'~').contains(b));
     bytes.len().wrapping_sub(rest.len()).wrapping_add(last.count())
 }
