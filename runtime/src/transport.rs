@@ -60,10 +60,7 @@ impl<I: Io, R: Runtime> Transport<I, R> {
             }
         }
         let result = turn(self, &mut scratch);
-        if self.io.is_none() {
-            scratch.tail.clear();
-            scratch.output = SendQueue::new();
-        } else if !scratch.tail.is_empty() || !scratch.output.is_empty() {
+        if !scratch.tail.is_empty() || !scratch.output.is_empty() {
             let mut backlog = Box::<Backlog>::default();
             mem::swap(&mut scratch.tail, &mut backlog.tail);
             if !scratch.output.is_empty() {
@@ -78,6 +75,7 @@ impl<I: Io, R: Runtime> Transport<I, R> {
     /// Drops the socket, and what waits on both sides of it.
     pub(crate) fn disconnect(&mut self) {
         self.io = None;
+        self.backlog = None;
     }
 
     /// Drops the socket so that the peer sees a reset.

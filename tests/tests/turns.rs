@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use sinew_app::{Body, Router, get, post};
 use sinew_proto::Instant;
-use sinew_runtime::{ConnectionConfig, Io, Job, Runtime, Serving, Shutdown};
+use sinew_runtime::{ConnectionConfig, Io, Job, OnDisconnect, Runtime, Serving, Shutdown};
 
 #[derive(Clone, Default)]
 struct Clock(Arc<AtomicU64>);
@@ -53,6 +54,10 @@ struct Lines {
     forever: Vec<u8>,
     read: usize,
     got: Vec<u8>,
+    /// The client takes nothing.
+    full: bool,
+    /// The client is gone.
+    lost: bool,
 }
 
 impl Wire {
@@ -82,7 +87,11 @@ impl Io for Wire {
         }
         let n = lines.sent.len().min(buf.len());
         if n == 0 {
-            return Poll::Pending;
+            return if lines.lost {
+                Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+            } else {
+                Poll::Pending
+            };
         }
         buf[..n].copy_from_slice(&lines.sent[..n]);
         lines.sent.drain(..n);
@@ -92,6 +101,9 @@ impl Io for Wire {
 
     fn poll_write_vectored(&mut self, _: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let mut lines = self.0.lock().unwrap();
+        if lines.full {
+            return Poll::Pending;
+        }
         let before = lines.got.len();
         for buf in bufs {
             lines.got.extend_from_slice(buf);
@@ -304,4 +316,62 @@ fn who_is_silent_behind_a_file_is_late() {
         clock.forward(120);
         assert!(turn().0, "the deadline of one that does not close");
     });
+}
+
+/// A piece of a response that tells when it is dropped.
+struct Piece(Vec<u8>, Arc<AtomicBool>);
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.1.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn what_waits_for_a_client_that_is_gone_does_not_wait_for_the_handler() {
+    let (wire, dropped) = (Wire::default(), Arc::new(AtomicBool::default()));
+    let piece = dropped.clone();
+    let large = move || {
+        let piece = piece.clone();
+        async move { Body::from(Bytes::from_owner(Piece(vec![b'x'; 100_000], piece))) }
+    };
+    let app = Router::new().route("/large", get(large)).route("/slow", get(std::future::pending::<()>));
+    let config = ConnectionConfig { on_disconnect: OnDisconnect::Finish, ..ConnectionConfig::default() };
+    let serving = Serving::new(Clock::default(), app, config, Shutdown::new());
+    let mut connection = pin!(serving.connection(wire.clone(), None));
+    let mut turn = || connection.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+    wire.0.lock().unwrap().full = true;
+    wire.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\nGET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(!turn());
+    assert!(!dropped.load(Ordering::Relaxed));
+    wire.0.lock().unwrap().lost = true;
+    assert!(!turn(), "the handler is at work");
+    assert!(dropped.load(Ordering::Relaxed));
+}
+
+#[test]
+fn who_is_nearly_late_in_every_turn_does_not_fill_memory() {
+    let (wire, clock) = (Wire::default(), Clock::default());
+    let mut config = ConnectionConfig::default();
+    // As much as a turn takes of chunks of one byte, about.
+    config.http1.body_min_rate = 2_000;
+    let grace = config.http1.body_grace.as_secs();
+    let serving = Serving::new(clock.clone(), app(&Seen::default()), config, Shutdown::new());
+    let mut connection = pin!(serving.connection(wire.clone(), None));
+    let mut turn = || connection.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+    wire.send(UPLOAD);
+    wire.send_forever(b"1\r\nx\r\n");
+    turn();
+    clock.forward(grace);
+    for _ in 0..20 {
+        clock.forward(2);
+        assert!(!turn());
+    }
+    assert!(wire.read() <= 1 << 20, "{} bytes are read", wire.read());
 }
