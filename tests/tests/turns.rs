@@ -356,6 +356,21 @@ fn what_waits_for_a_client_that_is_gone_does_not_wait_for_the_handler() {
 }
 
 #[test]
+fn who_sends_what_nobody_reads_and_does_not_close_is_late() {
+    with_connection(|wire, clock, _, turn| {
+        wire.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+        turn();
+        assert!(wire.got().starts_with("HTTP/1.1 405"));
+        // A little more than is thrown away before the connection is given up.
+        wire.send([b"100000\r\n".as_slice(), &vec![b'x'; 300_000]].concat());
+        while turn() == (false, true) {}
+        assert_eq!(turn(), (false, false), "it waits for the end");
+        clock.forward(60);
+        assert!(turn().0, "the deadline of one that does not close");
+    });
+}
+
+#[test]
 fn who_is_nearly_late_in_every_turn_does_not_fill_memory() {
     let (wire, clock) = (Wire::default(), Clock::default());
     let mut config = ConnectionConfig::default();

@@ -178,13 +178,12 @@ impl Server {
             }
             Receive::Ended => Ok(Step { consumed: 0, event: Kind::Paused }),
             Receive::Upgraded => Ok(Step { consumed: 0, event: Kind::Upgraded }),
-            Receive::Closed => {
-                if self.close_action() == CloseAction::Linger {
-                    self.deadlines.wait(Waiting::Linger, now);
-                }
-                Ok(Step { consumed: input.len(), event: Kind::Closed })
-            }
+            Receive::Closed => Ok(Step { consumed: input.len(), event: Kind::Closed }),
         };
+        let closed = matches!(result, Ok(Step { event: Kind::Closed, .. }));
+        if closed && self.close_action() == CloseAction::Linger {
+            self.deadlines.wait(Waiting::Linger, now);
+        }
         if result.is_err() {
             self.break_off(now);
         }
