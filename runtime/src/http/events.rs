@@ -18,12 +18,24 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
     /// Feeds what was left over to the core.
     pub(super) fn process_tail(&mut self, cx: &mut Context<'_>) {
         if self.scratch.tail.is_empty() && !self.unasked {
+            debug_assert!(self.has_nothing_to_say(), "a deadline or an end is missed");
             return;
         }
         let mut tail = mem::take(&mut self.scratch.tail);
         let consumed = self.process(&tail, cx);
         tail.drain(..consumed);
         self.scratch.tail = tail;
+    }
+
+    /// Whether the core would say nothing new, and change nothing, if it were asked.
+    fn has_nothing_to_say(&mut self) -> bool {
+        let mut asked = self.http.core.clone();
+        let step = asked.advance(&[], &mut self.scratch.table, self.now);
+        let core = &self.http.core;
+        step.is_ok_and(|step| !matches!(step.event, Kind::Request | Kind::Data { .. } | Kind::End))
+            && asked.poll_timeout() == core.poll_timeout()
+            && asked.close_action() == core.close_action()
+            && asked.wants_read() == core.wants_read()
     }
 
     /// Feeds input to the core until it wants more, waits for a response, or is closed. Returns how
