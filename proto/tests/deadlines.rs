@@ -341,6 +341,15 @@ fn the_earlier_of_two_deadlines_counts() {
 }
 
 #[test]
+fn lingering_begins_when_it_is_told() {
+    let mut given_up = Timed::new(&Config { max_drain_bytes: 10, ..config() });
+    given_up.give("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    given_up.respond();
+    assert_eq!(given_up.give("ff\r\nmore than ten bytes"), Kind::Closed);
+    assert_eq!((given_up.server.close_action(), given_up.due()), (CloseAction::Linger, Some(2_000)));
+}
+
+#[test]
 fn lingering_ends() {
     let last = "GET / HTTP/1.0\r\n\r\n";
     let mut lingers = Timed::new(&config());
