@@ -239,6 +239,8 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
             } else if self.has_failed() {
                 return Poll::Ready(End::Closed);
             }
+            // It may have been left in this turn, with news that it has not seen.
+            let _ = self.http.poll_unheard(cx);
             let Http { drain, probe, linger_until, .. } = *self.http;
             let last_call = if let Drain::LastCall(until) = drain { Some(until) } else { None };
             let own = [last_call, probe, linger_until];

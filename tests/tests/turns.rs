@@ -58,6 +58,8 @@ struct Lines {
     full: bool,
     /// The client is gone.
     lost: bool,
+    /// It has sent everything.
+    ended: bool,
 }
 
 impl Wire {
@@ -73,6 +75,11 @@ impl Wire {
         self.0.lock().unwrap().read
     }
 
+    /// How many bytes the client has taken, but for those that were [`got`](Self::got).
+    fn taken(&self) -> usize {
+        self.0.lock().unwrap().got.len()
+    }
+
     fn got(&self) -> String {
         String::from_utf8_lossy(&std::mem::take(&mut self.0.lock().unwrap().got)).into_owned()
     }
@@ -86,6 +93,9 @@ impl Io for Wire {
             lines.sent.extend_from_slice(&again);
         }
         let n = lines.sent.len().min(buf.len());
+        if n == 0 && lines.ended {
+            return Poll::Ready(Ok(0));
+        }
         if n == 0 {
             return if lines.lost {
                 Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
@@ -389,4 +399,107 @@ fn who_is_nearly_late_in_every_turn_does_not_fill_memory() {
         assert!(!turn());
     }
     assert!(wire.read() <= 1 << 20, "{} bytes are read", wire.read());
+}
+
+/// What a client may send, whole and in parts, right and wrong.
+const PIECES: [&str; 22] = [
+    GET,
+    "GET /file HTTP/1.1\r\nHost: a\r\n\r\n",
+    "HEAD /file HTTP/1.1\r\nHost: a\r\n\r\n",
+    "GET /file HTTP/1.0\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n",
+    "GET /large HTTP/1.1\r\nHost: a\r\n\r\n",
+    "GET / HTT",
+    "P/1.1\r\nHost: a\r\n",
+    "\r\n",
+    UPLOAD,
+    "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n",
+    "POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\nExpect: 100-continue\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n",
+    "POST /file HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n",
+    "POST /file HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "3\r\nabc\r\n",
+    "0\r\n\r\n",
+    "0\r\na: b\r\n",
+    "ffff\r\nabc",
+    "xyz",
+];
+
+/// Whatever a client does: once nobody asks for a turn, another one finds nothing to do, and a client that
+/// is silent from then on is gone after a while.
+#[test]
+fn a_turn_leaves_nothing_undone_and_silence_ends() {
+    for seed in 0..3_000_u64 {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut random = move |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        let (wire, clock, seen) = (Wire::default(), Clock::default(), Seen::default());
+        let mut config = ConnectionConfig::default();
+        config.on_disconnect =
+            [OnDisconnect::CancelWhenLost, OnDisconnect::CancelWhenEnded, OnDisconnect::Finish][random(3)];
+        let app = app(&seen)
+            .route("/slow", get(std::future::pending::<()>))
+            .route("/large", get(|| async { vec![b'x'; 300_000] }))
+            .route("/echo", post(|body: Body| async { body }));
+        let shutdown = Shutdown::new();
+        let serving = Serving::new(clock.clone(), app, config, shutdown.clone());
+        let mut connection = pin!(serving.connection(wire.clone(), None));
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
+        let mut turn = || {
+            woken.0.store(false, Ordering::Relaxed);
+            let over = connection.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+            (over, woken.0.load(Ordering::Relaxed))
+        };
+        // Turns until nobody asks for one. Whether it is over.
+        let mut settle = |wire: &Wire, seen: &Seen| {
+            for _ in 0..1_000 {
+                match turn() {
+                    (true, _) => return true,
+                    (false, true) => {}
+                    (false, false) => {
+                        let so_far = (wire.read(), wire.taken(), seen.bytes.load(Ordering::Relaxed));
+                        assert_eq!(turn(), (false, false), "seed {seed}");
+                        let then = (wire.read(), wire.taken(), seen.bytes.load(Ordering::Relaxed));
+                        assert_eq!(so_far, then, "seed {seed}: it was not done");
+                        return false;
+                    }
+                }
+            }
+            panic!("seed {seed}: it spins");
+        };
+        let mut over = false;
+        let mut waits = false;
+        for _ in 0..1 + random(8) {
+            match random(20) {
+                0 => wire.0.lock().unwrap().full ^= true,
+                1 => clock.forward(random(40) as u64),
+                2 => shutdown.trigger(),
+                3 => wire.send(vec![b'x'; 1 + random(400_000)]),
+                4 => wire.0.lock().unwrap().ended |= random(4) == 0,
+                5 => wire.0.lock().unwrap().lost |= random(4) == 0,
+                _ => {
+                    let piece = PIECES[random(PIECES.len())];
+                    waits |= piece.contains("/slow");
+                    wire.send(piece);
+                }
+            }
+            over = over || (random(2) == 0 && settle(&wire, &seen));
+            if over {
+                break;
+            }
+        }
+        over = over || settle(&wire, &seen);
+        for _ in 0..20 {
+            clock.forward(120);
+            over = over || settle(&wire, &seen);
+        }
+        assert!(over || waits, "seed {seed}: it never ends");
+    }
 }
