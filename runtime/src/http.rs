@@ -263,7 +263,8 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
     /// A deadline has passed. What has arrived in time is not late because nobody has looked.
     fn read_late(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         self.process_tail(cx);
-        if self.switched.is_none() && self.wants_read(cx) {
+        // What is left of the tail was in time, too.
+        if self.switched.is_none() && !self.budget.is_spent() && self.wants_read(cx) {
             if let Poll::Ready(result) = self.read(cx) {
                 result?;
             }

@@ -385,7 +385,7 @@ fn who_is_nearly_late_in_every_turn_does_not_fill_memory() {
     let (wire, clock) = (Wire::default(), Clock::default());
     let mut config = ConnectionConfig::default();
     // As much as a turn takes of chunks of one byte, about.
-    config.http1.body_min_rate = 2_000;
+    config.http1.body_min_rate = 2_050;
     let grace = config.http1.body_grace.as_secs();
     let serving = Serving::new(clock.clone(), app(&Seen::default()), config, Shutdown::new());
     let mut connection = pin!(serving.connection(wire.clone(), None));
