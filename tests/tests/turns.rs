@@ -440,9 +440,9 @@ fn a_turn_leaves_nothing_undone_and_silence_ends() {
             usize::try_from(state >> 33).unwrap() % below
         };
         let (wire, clock, seen) = (Wire::default(), Clock::default(), Seen::default());
-        let mut config = ConnectionConfig::default();
-        config.on_disconnect =
+        let on_disconnect =
             [OnDisconnect::CancelWhenLost, OnDisconnect::CancelWhenEnded, OnDisconnect::Finish][random(3)];
+        let config = ConnectionConfig { on_disconnect, ..ConnectionConfig::default() };
         let app = app(&seen)
             .route("/slow", get(std::future::pending::<()>))
             .route("/large", get(|| async { vec![b'x'; 300_000] }))
@@ -476,7 +476,7 @@ fn a_turn_leaves_nothing_undone_and_silence_ends() {
         };
         let mut over = false;
         let mut waits = false;
-        for _ in 0..1 + random(8) {
+        for _ in 0..=random(8) {
             match random(20) {
                 0 => wire.0.lock().unwrap().full ^= true,
                 1 => clock.forward(random(40) as u64),
