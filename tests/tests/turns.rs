@@ -10,9 +10,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use sinew_app::{Body, Router, get, post};
+use sinew_app::{Body, Router, WebSocket, WebSocketUpgrade, get, post};
 use sinew_proto::Instant;
-use sinew_runtime::{ConnectionConfig, Io, Job, OnDisconnect, Runtime, Serving, Shutdown};
+use sinew_runtime::{ConnectionConfig, Counts, Io, Job, OnDisconnect, Runtime, Serving, Shutdown};
 
 #[derive(Clone, Default)]
 struct Clock(Arc<AtomicU64>);
@@ -429,9 +429,11 @@ const PIECES: [&str; 22] = [
 
 /// Whatever a client does: once nobody asks for a turn, another one finds nothing to do, and a client that
 /// is silent from then on is gone after a while.
-#[test]
-fn a_turn_leaves_nothing_undone_and_silence_ends() {
-    for seed in 0..3_000_u64 {
+///
+/// Returns what the servers of so many clients have done.
+fn leaves_nothing_undone_and_ends(seeds: u64, opening: &[&str], pieces: &[&[u8]]) -> Counts {
+    let mut counts = Counts::default();
+    for seed in 0..seeds {
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         let mut random = move |below: usize| {
             state ^= state << 13;
@@ -446,7 +448,9 @@ fn a_turn_leaves_nothing_undone_and_silence_ends() {
         let app = app(&seen)
             .route("/slow", get(std::future::pending::<()>))
             .route("/large", get(|| async { vec![b'x'; 300_000] }))
-            .route("/echo", post(|body: Body| async { body }));
+            .route("/echo", post(|body: Body| async { body }))
+            .route("/ws/echo", get(|ws: WebSocketUpgrade| async { ws.on_upgrade(echo) }))
+            .route("/ws/flood", get(|ws: WebSocketUpgrade| async { ws.on_upgrade(flood) }));
         let shutdown = Shutdown::new();
         let serving = Serving::new(clock.clone(), app, config, shutdown.clone());
         let mut connection = pin!(serving.connection(wire.clone(), None));
@@ -474,6 +478,9 @@ fn a_turn_leaves_nothing_undone_and_silence_ends() {
             }
             panic!("seed {seed}: it spins");
         };
+        if !opening.is_empty() {
+            wire.send(opening[random(opening.len())]);
+        }
         let mut over = false;
         let mut waits = false;
         for _ in 0..=random(8) {
@@ -485,8 +492,8 @@ fn a_turn_leaves_nothing_undone_and_silence_ends() {
                 4 => wire.0.lock().unwrap().ended |= random(4) == 0,
                 5 => wire.0.lock().unwrap().lost |= random(4) == 0,
                 _ => {
-                    let piece = PIECES[random(PIECES.len())];
-                    waits |= piece.contains("/slow");
+                    let piece = pieces[random(pieces.len())];
+                    waits |= piece.starts_with(b"GET /slow");
                     wire.send(piece);
                 }
             }
@@ -501,5 +508,63 @@ fn a_turn_leaves_nothing_undone_and_silence_ends() {
             over = over || settle(&wire, &seen);
         }
         assert!(over || waits, "seed {seed}: it never ends");
+        counts = counts + serving.counts();
     }
+    counts
+}
+
+#[test]
+fn a_turn_leaves_nothing_undone_and_silence_ends() {
+    let counts = leaves_nothing_undone_and_ends(3_000, &[], &PIECES.map(str::as_bytes));
+    assert!(counts.requests > 2_000 && counts.requests_rejected > 500, "{counts:?}");
+}
+
+async fn echo(mut socket: WebSocket) {
+    while let Ok(Some(message)) = socket.recv().await {
+        if socket.send(message).await.is_err() {
+            break;
+        }
+    }
+}
+
+async fn flood(socket: WebSocket) {
+    // No more than is taken in a few turns: a client that reads must be able to get to the end.
+    for _ in 0..300 {
+        if socket.send("x".repeat(2_000)).await.is_err() {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_turn_of_a_websocket_leaves_nothing_undone_and_silence_ends() {
+    let opening = ["echo", "flood"].map(|path| {
+        format!(
+            "GET /ws/{path} HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+    });
+    let large = [&[0x82, 0xfe, 0x75, 0x30, 0, 0, 0, 0], &vec![b'x'; 30_000][..]].concat();
+    let many = [0x81, 0x81, 0, 0, 0, 0, b'a'].repeat(20_000);
+    let pings = [0x89, 0x81, 0, 0, 0, 0, b'a'].repeat(5_000);
+    let counts = leaves_nothing_undone_and_ends(
+        300,
+        &opening.each_ref().map(String::as_str),
+        &[
+            &[0x81, 0x82, 0, 0, 0, 0, b'h', b'i'],
+            &[0x81, 0x82, 0, 0],
+            &[0, 0, b'h', b'i'],
+            &[0x01, 0x81, 0, 0, 0, 0, b'a'],
+            &[0x80, 0x81, 0, 0, 0, 0, b'b'],
+            &[0x89, 0x80, 0, 0, 0, 0],
+            &[0x8a, 0x80, 0, 0, 0, 0],
+            &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8],
+            &[0xff],
+            &large,
+            &large[..20_000],
+            &many,
+            &pings,
+        ],
+    );
+    assert!(counts.upgrades > 200, "{counts:?}");
 }
