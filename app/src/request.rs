@@ -32,7 +32,7 @@ pub struct Parts {
 pub const DEFAULT_BODY_LIMIT: usize = 2 * 1024 * 1024;
 
 /// Heads that a thread keeps for the next requests, and the largest that is worth it.
-const KEPT_HEADS: usize = 32;
+const KEPT_HEADS: usize = 8;
 const KEPT_HEAD_BYTES: usize = 4 * 1024;
 
 thread_local! {

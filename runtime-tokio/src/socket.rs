@@ -55,7 +55,7 @@ macro_rules! socket {
             }
 
             fn has_failed(&mut self) -> bool {
-                self.0.has_failed()
+                !matches!(self.0.0.take_error(), Ok(None))
             }
 
             #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -84,8 +84,8 @@ impl Http {
     pub(crate) fn new(config: &Config, peer: Option<SocketAddr>, refused: bool) -> Self {
         let mut config = config.clone();
         if refused {
-            config.idle_timeout = REFUSED_TIMEOUT;
-            config.head_timeout = REFUSED_TIMEOUT;
+            config.idle_timeout = at_most(config.idle_timeout, REFUSED_TIMEOUT);
+            config.head_timeout = at_most(config.head_timeout, REFUSED_TIMEOUT);
         }
         Self {
             core: Server::new(&config),
@@ -135,6 +135,11 @@ impl Http {
         }
         Poll::Ready(())
     }
+}
+
+/// The lesser of two times, where zero is none.
+fn at_most(timeout: Duration, limit: Duration) -> Duration {
+    if timeout.is_zero() { limit } else { timeout.min(limit) }
 }
 
 /// How a turn ended for good.

@@ -88,7 +88,7 @@ macro_rules! server_methods {
         /// count until they end. More of them [wait](Self::overload). Each takes a descriptor: see
         /// [`raise_descriptor_limit`]($crate::raise_descriptor_limit).
         pub fn max_connections(mut self, connections: usize) -> Self {
-            self.plan.settings.admission.max_connections = connections;
+            self.plan.settings.admission.max_connections = connections.max(1);
             self
         }
 
