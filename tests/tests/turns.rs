@@ -34,8 +34,10 @@ impl Runtime for Clock {
         if deadline <= self.now() { Poll::Ready(()) } else { Poll::Pending }
     }
 
+    /// A file that is not in memory is waited for by such a job.
     fn offload(&self, job: Job) -> Result<(), Job> {
-        Err(job)
+        job();
+        Ok(())
     }
 
     fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
