@@ -32,7 +32,7 @@ const TRIES: usize = 3;
 
 /// How long the crowd takes to arrive, and to attack after that.
 const ARRIVE: Duration = Duration::from_secs(1);
-const TIME: Duration = Duration::from_secs(5);
+const TIME: Duration = Duration::from_secs(if cfg!(debug_assertions) { 3 } else { 5 });
 
 /// Attacks before the base line. After each equal attack of 2,000 clients the allocator keeps a little more, in
 /// pieces, until it has enough: 32, 36, 41, 42, 44, 44, 46 and 41 MiB were seen.
