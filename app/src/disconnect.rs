@@ -254,12 +254,10 @@ impl ClientWatch {
     pub fn begin(&mut self) -> Disconnect {
         self.settle(Gone::Lost);
         self.at_work = true;
-        let mut shared = self.shared.take().unwrap_or_default();
-        if Arc::get_mut(&mut shared).is_none_or(|shared| shared.gone().is_some()) {
-            shared = Arc::default();
+        if !self.shared.as_ref().is_some_and(|shared| is_unshared(shared) && shared.gone().is_none()) {
+            self.shared = Some(Arc::default());
         }
-        self.shared = Some(shared.clone());
-        Disconnect(Some(shared))
+        Disconnect(self.shared.clone())
     }
 
     /// The client has ended its side.
@@ -275,14 +273,16 @@ impl ClientWatch {
             return;
         }
         // A token that nobody has kept is used again as it is.
-        if let Some(mut shared) = self.shared.take() {
-            if Arc::get_mut(&mut shared).is_some() {
-                self.shared = Some(shared);
-            } else {
-                shared.tell(how);
-            }
+        if let Some(shared) = self.shared.take_if(|shared| !is_unshared(shared)) {
+            shared.tell(how);
         }
     }
+}
+
+/// Whether nobody else has it, and so nobody can come to have it. Everything in it is an atomic or behind
+/// a lock, so that this is all there is to know before it is used again.
+fn is_unshared(shared: &Arc<Shared>) -> bool {
+    Arc::strong_count(shared) == 1
 }
 
 impl Drop for ClientWatch {

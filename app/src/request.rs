@@ -41,29 +41,25 @@ thread_local! {
 }
 
 impl Request {
-    /// A request with a copy of that head, in memory that an earlier one may have left.
-    pub fn received(head: &RequestHead<'_>, body: Body) -> Self {
+    /// A request as a driver makes it, with a copy of that head in memory that an earlier one may have
+    /// left.
+    pub fn received(
+        head: &RequestHead<'_>,
+        body: Body,
+        peer: Option<SocketAddr>,
+        handle: Handle,
+        disconnect: Disconnect,
+    ) -> Self {
         // A thread that ends has no memory to give.
         let kept = HEADS.try_with(|heads| heads.borrow_mut().pop());
         let mut owned = kept.ok().flatten().unwrap_or_default();
         owned.copy_from(head);
-        Self::new(owned, body)
+        Self { parts: Parts::new(owned, peer, handle, disconnect), body }
     }
 
     /// A request with that head and body.
     pub fn new(head: RequestHeadBuf, body: Body) -> Self {
-        let method = Method::from(head.as_head().method());
-        let parts = Parts {
-            head,
-            method,
-            params: Params::default(),
-            body_limit: DEFAULT_BODY_LIMIT,
-            peer: None,
-            handle: Handle::default(),
-            disconnect: Disconnect::default(),
-            extensions: Extensions::default(),
-        };
-        Self { parts: Box::new(parts), body }
+        Self { parts: Parts::new(head, None, Handle::default(), Disconnect::default()), body }
     }
 
     /// A request made from parts, for tests.
@@ -98,12 +94,6 @@ impl Request {
         self
     }
 
-    /// Sets what tells that the client is gone.
-    pub fn with_disconnect(mut self, disconnect: Disconnect) -> Self {
-        self.parts.disconnect = disconnect;
-        self
-    }
-
     /// A request from what [`into_parts`](Self::into_parts) gave.
     pub fn from_parts(parts: Box<Parts>, body: Body) -> Self {
         Self { parts, body }
@@ -117,6 +107,11 @@ impl Request {
     /// The body alone.
     pub fn into_body(self) -> Body {
         self.body
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Body {
+        &self.body
     }
 
     /// The body, to read from.
@@ -140,6 +135,25 @@ impl std::ops::DerefMut for Request {
 }
 
 impl Parts {
+    fn new(
+        head: RequestHeadBuf,
+        peer: Option<SocketAddr>,
+        handle: Handle,
+        disconnect: Disconnect,
+    ) -> Box<Self> {
+        let method = Method::from(head.as_head().method());
+        Box::new(Self {
+            head,
+            method,
+            params: Params::default(),
+            body_limit: DEFAULT_BODY_LIMIT,
+            peer,
+            handle,
+            disconnect,
+            extensions: Extensions::default(),
+        })
+    }
+
     /// The method.
     pub fn method(&self) -> &Method {
         &self.method

@@ -117,6 +117,11 @@ impl DateCache {
         }
         &self.date
     }
+
+    /// The date of the last [`at`](Self::at), or of the start.
+    pub const fn current(&self) -> &HttpDate {
+        &self.date
+    }
 }
 
 #[cfg(test)]
@@ -142,6 +147,7 @@ mod tests {
     fn the_cache_follows_the_second() {
         let mut cache = DateCache::new(0);
         assert_eq!(cache.at(1).as_str(), "Thu, 01 Jan 1970 00:00:01 GMT");
+        assert_eq!(cache.current().as_str(), "Thu, 01 Jan 1970 00:00:01 GMT");
         assert_eq!(cache.at(0).as_str(), "Thu, 01 Jan 1970 00:00:00 GMT");
     }
 }

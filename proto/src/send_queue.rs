@@ -70,6 +70,11 @@ impl<B: AsRef<[u8]>> SendQueue<B> {
         }
     }
 
+    /// All that waits, if it lies in one piece: as a rule it does, because small bodies are copied.
+    pub fn contiguous(&self) -> Option<&[u8]> {
+        if self.bodies.is_empty() { self.bytes.get(self.sent..) } else { None }
+    }
+
     /// What waits, in order, as slices that are not empty.
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
         let mut at = self.sent;
@@ -86,6 +91,11 @@ impl<B: AsRef<[u8]>> SendQueue<B> {
 
     /// The first `n` bytes were sent.
     pub fn consume(&mut self, mut n: usize) {
+        if self.bodies.is_empty() && n >= self.bytes.len().saturating_sub(self.sent) {
+            self.bytes.clear();
+            self.sent = 0;
+            return;
+        }
         loop {
             let position = self.bodies.front().map_or(self.bytes.len(), |(position, _)| *position);
             let before = n.min(position.saturating_sub(self.sent));
@@ -154,6 +164,7 @@ mod tests {
                     queue.push(piece);
                 }
                 assert_eq!(queue.len(), expected.len());
+                assert_eq!(queue.contiguous(), None);
                 assert_eq!(drain(&mut queue, step, slices), expected, "step {step}");
                 assert!(queue.is_empty() && queue.slices().next().is_none());
             }
@@ -176,7 +187,11 @@ mod tests {
         queue.consume(usize::MAX);
         assert!(queue.is_empty());
         queue.consume(1);
-        queue.buffer().push(1);
-        assert_eq!(queue.slices().collect::<Vec<_>>(), [[1]]);
+        queue.buffer().extend_from_slice(&[1, 2, 3]);
+        assert_eq!(queue.slices().collect::<Vec<_>>(), [[1, 2, 3]]);
+        queue.consume(2);
+        assert_eq!((queue.contiguous(), queue.len()), (Some(&[3][..]), 1));
+        queue.consume(1);
+        assert_eq!((queue.contiguous(), queue.len()), (Some(&[][..]), 0));
     }
 }

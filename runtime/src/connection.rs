@@ -55,16 +55,7 @@ impl<I: Io, R: Runtime, S: Service> Future for Connection<I, R, S> {
                 if let Stage::Http(http) = stage {
                     let now = runtime.now();
                     let budget = Budget::NEW;
-                    let turn = Turn {
-                        http,
-                        transport,
-                        serving,
-                        scratch,
-                        now,
-                        budget,
-                        unasked: true,
-                        switched: None,
-                    };
+                    let turn = Turn { http, transport, serving, scratch, now, budget, switched: None };
                     match ready!(turn.run(cx, phase)) {
                         End::Closed => return Poll::Ready(()),
                         End::Switched(protocol) => {

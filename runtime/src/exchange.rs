@@ -100,6 +100,11 @@ impl Exchange {
         Self { answer: Answer::Handling(handler), incoming, continued: false, sending: Sending::default() }
     }
 
+    /// One whose head is written, and whose request is complete.
+    pub(crate) fn sending(body: Body) -> Self {
+        Self { answer: Answer::Sending(body), incoming: None, continued: false, sending: Sending::default() }
+    }
+
     /// Whether the handler is at work: nothing of the response is written.
     pub(crate) fn is_handling(&self) -> bool {
         matches!(self.answer, Answer::Handling(_))
@@ -115,12 +120,12 @@ impl Exchange {
     }
 
     /// Goes as far as possible. A panic of the handler is a 500, one of a body breaks off.
-    pub(crate) fn poll(
+    pub(crate) fn poll<'d>(
         &mut self,
         cx: &mut Context<'_>,
         core: &mut Server,
         output: &mut SendQueue<Bytes>,
-        date: impl FnOnce() -> HttpDate,
+        date: impl FnOnce() -> &'d HttpDate,
         handle: &Handle,
     ) -> Progress {
         if let Answer::Handling(handler) = &mut self.answer {
@@ -142,11 +147,8 @@ impl Exchange {
                 Some(_) => self.continued = core.send_continue(output.buffer()),
                 None => {}
             }
-            match begin(response, core, output, date()) {
-                Ok(mut body) => {
-                    body.attach(handle);
-                    self.answer = Answer::Sending(body);
-                }
+            match answer(response, core, output, date(), handle) {
+                Ok(body) => self.answer = Answer::Sending(body),
                 Err(progress) => return progress,
             }
         }
@@ -191,11 +193,12 @@ pub(crate) fn internal_error() -> Response {
 }
 
 /// Writes the head, and the body if it is there already. `Ok` is a body still to be sent.
-fn begin(
+pub(crate) fn answer(
     mut response: Response,
     core: &mut Server,
     output: &mut SendQueue<Bytes>,
-    date: HttpDate,
+    date: &HttpDate,
+    handle: &Handle,
 ) -> Result<Body, Progress> {
     let upgrade = response.take_upgrade();
     let (status, fields, body) = response.into_parts();
@@ -205,13 +208,13 @@ fn begin(
         Some(length) => BodyPlan::Length(length),
         None => BodyPlan::Streamed,
     };
-    let head = ResponseHead { status, fields: Some(&fields), date: Some(&date) };
+    let head = ResponseHead { status, fields: Some(&fields), date: Some(date) };
     let (mode, body) = if let Ok(mode) = core.respond(&head, plan, output.buffer()) {
         (mode, body)
     } else {
         // The application contradicts itself, in its framing fields or its status.
         let (status, _, body) = internal_error().into_parts();
-        let head = ResponseHead { date: Some(&date), ..ResponseHead::new(status) };
+        let head = ResponseHead { date: Some(date), ..ResponseHead::new(status) };
         let plan = BodyPlan::Length(body.exact_len().unwrap_or(0));
         (core.respond(&head, plan, output.buffer()).map_err(|_| Progress::Broken)?, body)
     };
@@ -222,7 +225,10 @@ fn begin(
     }
     match body.into_full() {
         Ok(bytes) => Err(if push(bytes, true, core, output) { Progress::Complete } else { Progress::Broken }),
-        Err(body) => Ok(body),
+        Err(mut body) => {
+            body.attach(handle);
+            Ok(body)
+        }
     }
 }
 

@@ -54,6 +54,8 @@ const PROBE: Duration = Duration::from_secs(1);
 pub(crate) struct Http {
     core: Server,
     peer: Option<SocketAddr>,
+    /// The core may have something to say without further input.
+    unasked: bool,
     /// There are enough connections: this one's first request is answered with 503.
     refused: bool,
     exchange: Slot,
@@ -90,6 +92,8 @@ impl Http {
         Self {
             core: Server::new(&config),
             peer,
+            // Its first deadline.
+            unasked: true,
             refused,
             exchange: Slot::EMPTY,
             watch: ClientWatch::new(),
@@ -159,8 +163,6 @@ pub(crate) struct Turn<'a, I, R: Runtime, S> {
     pub(crate) now: Instant,
     /// What this turn may still do.
     pub(crate) budget: Budget,
-    /// The core may have something to say without further input. In the middle of a turn this is known.
-    pub(crate) unasked: bool,
     /// What takes over, once it is known.
     pub(crate) switched: Option<Box<dyn Upgraded>>,
 }
@@ -195,17 +197,19 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         // The connection may outlast it, and is waited for until it ends.
         let _ = self.http.poll_unheard(cx);
         if self.http.core.poll_timeout().is_some_and(|due| due <= self.now) {
-            self.unasked = true;
+            self.http.unasked = true;
             if self.read_late(cx).is_err() {
                 return Poll::Ready(End::Closed);
             }
-            self.unasked = true;
+            self.http.unasked = true;
         }
         for round in 0..ROUNDS {
             if let Err(error) = self.http.core.handle_timeout(self.now) {
                 self.reject(error);
             }
-            self.unasked |= self.poll_exchange(cx);
+            if self.poll_exchange(cx) {
+                self.http.unasked = true;
+            }
             if phase == Phase::Draining && round == 0 && self.drain(cx).is_err() {
                 return Poll::Ready(End::Closed);
             }
@@ -332,7 +336,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         if self.http.drain != Drain::Yes {
             self.http.drain = Drain::Yes;
             self.http.core.shutdown();
-            self.unasked = true;
+            self.http.unasked = true;
         }
     }
 
@@ -342,9 +346,10 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         let Some(exchange) = self.http.exchange.as_mut() else {
             return false;
         };
-        let handle = &self.serving.handle;
+        let Serving { handle, number, .. } = self.serving;
+        let (number, now) = (*number, self.now);
         let Scratch { output, dates, .. } = &mut *self.scratch;
-        let progress = exchange.poll(cx, &mut self.http.core, output, || dates.now(), handle);
+        let progress = exchange.poll(cx, &mut self.http.core, output, || dates.at(number, now), handle);
         let continued = mem::take(&mut exchange.continued);
         self.follow(progress) || continued
     }
@@ -395,7 +400,9 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         let exchange = self.http.exchange.as_mut()?;
         let io = self.transport.io()?;
         let (given, progress) = exchange.poll_file(cx, io, &mut self.http.core, &self.serving.handle)?;
-        self.unasked |= self.follow(progress);
+        if self.follow(progress) {
+            self.http.unasked = true;
+        }
         Some(given)
     }
 
@@ -454,7 +461,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         self.budget.bytes = self.budget.bytes.saturating_sub(n);
         if n == 0 {
             self.http.core.end_of_input(self.now);
-            self.unasked = true;
+            self.http.unasked = true;
             if self.serving.config.on_disconnect == OnDisconnect::CancelWhenEnded {
                 self.leave();
             } else {

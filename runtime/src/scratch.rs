@@ -1,12 +1,14 @@
 //! The buffers of a thread, lent to the connection that is being polled: an idle connection owns
 //! none.
 
+use core::ops::Range;
+use core::time::Duration;
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use sinew_app::ClientWatch;
-use sinew_proto::{Config, DateCache, FieldTable, HttpDate, SendQueue};
+use sinew_proto::{Config, DateCache, FieldTable, HttpDate, Instant, SendQueue};
 
 use crate::exchange::Slot;
 
@@ -51,10 +53,9 @@ impl Scratch {
                 spare_watch: ClientWatch::new(),
                 table: FieldTable::new(config),
                 max_fields: config.max_fields,
-                dates: Dates { cache: DateCache::new(0), current: None },
+                dates: Dates::new(),
             })
         });
-        scratch.dates.current = None;
         // Two servers with different limits may share a thread.
         if scratch.max_fields != config.max_fields {
             scratch.table = FieldTable::new(config);
@@ -92,19 +93,31 @@ impl Scratch {
     }
 }
 
-/// The date, asked for once a turn and written once a second.
+/// The date, asked of the system and written once a second. In between the clock of the runtime tells
+/// that the second is not over.
 pub(crate) struct Dates {
     cache: DateCache,
-    /// What it is in this turn.
-    current: Option<HttpDate>,
+    /// Whose clock it is: each server counts from an epoch of its own.
+    server: u64,
+    /// From when to when the date is that of the cache.
+    second: Range<Instant>,
 }
 
 impl Dates {
-    /// The date of this turn.
-    pub(crate) fn now(&mut self) -> HttpDate {
-        *self.current.get_or_insert_with(|| {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH);
-            *self.cache.at(since.map_or(0, |since| since.as_secs()))
-        })
+    fn new() -> Self {
+        let never = Instant::default()..Instant::default();
+        Self { cache: DateCache::new(0), server: 0, second: never }
+    }
+
+    /// The date at `now` on the clock of that server.
+    pub(crate) fn at(&mut self, server: u64, now: Instant) -> &HttpDate {
+        if self.server != server || !self.second.contains(&now) {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let left = Duration::from_secs(1) - Duration::from_nanos(since.subsec_nanos().into());
+            self.server = server;
+            self.second = now..now.saturating_add(left);
+            self.cache.at(since.as_secs());
+        }
+        self.cache.current()
     }
 }

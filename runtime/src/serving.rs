@@ -3,6 +3,7 @@
 use core::fmt;
 use core::net::SocketAddr;
 use core::pin::Pin;
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -94,8 +95,13 @@ pub struct Serving<R, S> {
     pub(crate) handle: Handle,
     pub(crate) gate: Gate,
     pub(crate) counters: Counters,
+    /// No other has it in this process.
+    pub(crate) number: u64,
     shutdown: Shutdown,
 }
+
+/// Those that were given out, and zero.
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
 impl<R: Runtime, S: Service> Serving<R, S> {
     /// A service on a runtime.
@@ -112,7 +118,9 @@ impl<R: Runtime, S: Service> Serving<R, S> {
         shutdown: Shutdown,
     ) -> Arc<Self> {
         let handle = Handle::new(Arc::new(RuntimeHost(runtime.clone(), shutdown.clone())));
-        Arc::new(Self { runtime, service, config, handle, gate, counters: Counters::default(), shutdown })
+        let counters = Counters::default();
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Self { runtime, service, config, handle, gate, counters, number, shutdown })
     }
 
     /// The future that serves one connection from its first byte to its close, whatever the gate says. It

@@ -110,13 +110,11 @@ impl<I: Io, R: Runtime> Transport<I, R> {
         let mut progress = false;
         let io = self.io.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         while !output.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let mut count = 0;
-            for (slot, slice) in slices.iter_mut().zip(output.slices()) {
-                *slot = IoSlice::new(slice);
-                count += 1;
-            }
-            match io.poll_write_vectored(cx, &slices[..count]) {
+            let written = match output.contiguous() {
+                Some(bytes) => io.poll_write_vectored(cx, &[IoSlice::new(bytes)]),
+                None => write_slices(io, cx, output),
+            };
+            match written {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(n)) => {
                     output.consume(n);
@@ -189,4 +187,19 @@ impl<I: Io, R: Runtime> Transport<I, R> {
             }
         }
     }
+}
+
+/// One write of several slices.
+fn write_slices<I: Io>(
+    io: &mut I,
+    cx: &mut Context<'_>,
+    output: &SendQueue<Bytes>,
+) -> Poll<io::Result<usize>> {
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let mut count = 0;
+    for (slot, slice) in slices.iter_mut().zip(output.slices()) {
+        *slot = IoSlice::new(slice);
+        count += 1;
+    }
+    io.poll_write_vectored(cx, &slices[..count])
 }

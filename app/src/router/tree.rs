@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::percent_decode;
 
 use super::pattern::{Pattern, Segment};
 
@@ -19,8 +19,9 @@ use super::pattern::{Pattern, Segment};
 pub(super) struct Tree {
     root: Node,
     /// The routes without placeholders once more, by their path. One of these that matches comes
-    /// before any other, so that the tree need not be asked.
-    literal: HashMap<Box<str>, usize, BuildHasherDefault<PathHasher>>,
+    /// before any other, so that the tree need not be asked. A path with a `%` is none of them: in a
+    /// request it begins a triplet, which no route has.
+    literal: HashMap<Box<[u8]>, usize, BuildHasherDefault<PathHasher>>,
 }
 
 /// FNV-1a, eight bytes at a time. What is in the table are the routes of the application, not what
@@ -62,7 +63,7 @@ impl Hasher for PathHasher {
 #[derive(Clone, Debug, Default)]
 struct Node {
     /// Sorted by text.
-    literals: Vec<(Box<str>, Node)>,
+    literals: Vec<(Box<[u8]>, Node)>,
     one: Option<Box<Node>>,
     rest: Option<usize>,
     /// The route that ends here.
@@ -75,57 +76,51 @@ impl Tree {
         let mut node = &mut self.root;
         for segment in pattern.segments() {
             node = match segment {
-                Segment::Literal(text) => node.literal_mut(text),
+                Segment::Literal(text) => node.literal_mut(text.as_bytes()),
                 Segment::One(_) => node.one.get_or_insert_default(),
                 Segment::Rest(_) => return *node.rest.get_or_insert(new),
             };
         }
         let number = *node.end.get_or_insert(new);
         if let Some(path) = pattern.literal() {
-            self.literal.insert(path.into(), number);
+            self.literal.insert(path.into_bytes().into(), number);
         }
         number
     }
 
     /// The route that a path, not decoded, belongs to.
-    pub(super) fn find(&self, path: &str) -> Option<usize> {
-        let segments = path.strip_prefix('/')?;
-        if path.contains('%') {
-            return self.root.find(Some(segments));
+    pub(super) fn find(&self, path: &[u8]) -> Option<usize> {
+        if let Some(number) = self.literal.get(path) {
+            return Some(*number);
         }
-        self.literal.get(path).copied().or_else(|| self.root.find(Some(segments)))
+        self.root.find(Some(path.strip_prefix(b"/")?))
     }
 }
 
 impl Node {
     /// `path` is what comes after the last slash, `None` if no slash is left.
-    fn find(&self, path: Option<&str>) -> Option<usize> {
+    fn find(&self, path: Option<&[u8]>) -> Option<usize> {
         let Some(path) = path else { return self.end };
-        let (segment, after) = match path.split_once('/') {
-            Some((segment, after)) => (segment, Some(after)),
-            None => (path, None),
-        };
+        let mut parts = path.splitn(2, |byte| *byte == b'/');
+        let (segment, after) = (parts.next().unwrap_or_default(), parts.next());
         let literal = || self.literal(segment)?.find(after);
         let one = || self.one.as_ref().filter(|_| !segment.is_empty())?.find(after);
         let rest = || self.rest.filter(|_| !path.is_empty());
         literal().or_else(one).or_else(rest)
     }
 
-    fn literal(&self, segment: &str) -> Option<&Self> {
+    fn literal(&self, segment: &[u8]) -> Option<&Self> {
         if self.literals.is_empty() {
             return None;
         }
-        // Decoded one by one, so that `%2F` is never taken for the end of a segment.
-        let text = if segment.contains('%') {
-            percent_decode_str(segment).decode_utf8().ok()?
-        } else {
-            Cow::Borrowed(segment)
-        };
+        // Decoded one by one, so that `%2F` is never taken for the end of a segment. What is not UTF-8
+        // then is no route's.
+        let text: Cow<'_, [u8]> = percent_decode(segment).into();
         let at = self.literals.binary_search_by(|(known, _)| (**known).cmp(&text)).ok()?;
         Some(&self.literals[at].1)
     }
 
-    fn literal_mut(&mut self, text: &str) -> &mut Self {
+    fn literal_mut(&mut self, text: &[u8]) -> &mut Self {
         let at = match self.literals.binary_search_by(|(known, _)| (**known).cmp(text)) {
             Ok(at) => at,
             Err(at) => {

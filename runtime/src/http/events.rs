@@ -1,23 +1,24 @@
 //! From bytes to requests: what the core finds in the input, and who gets it.
 
-use core::task::Context;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use sinew_app::{Body, BodyError, Disconnect, Request, Response, Service, StatusCode};
+use sinew_app::{Body, BodyError, Disconnect, Incoming, Request, Response, Service, StatusCode};
 use sinew_proto::RecvError;
 use sinew_proto::http1::{BodyLength, RequestHead, server::Kind};
 
 use super::Turn;
-use crate::exchange::{Exchange, HIGH_WATER, internal_error};
+use crate::exchange::{self, Exchange, HIGH_WATER, internal_error};
 use crate::scratch::Scratch;
-use crate::{Io, Rejected, Runtime};
+use crate::{Io, Rejected, Runtime, Serving};
 
 impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
     /// Feeds what was left over to the core.
     pub(super) fn process_tail(&mut self, cx: &mut Context<'_>) {
-        if self.scratch.tail.is_empty() && !self.unasked {
+        if self.scratch.tail.is_empty() && !self.http.unasked {
             debug_assert!(self.has_nothing_to_say(), "a deadline or an end is missed");
             return;
         }
@@ -44,7 +45,10 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         let mut at = 0;
         // The pieces of a body that stand in one read are handed on as one.
         let mut pieces = Vec::new();
-        self.unasked = true;
+        // The handler was polled when its request was there, and nothing has happened since.
+        let mut polled = false;
+        let mut requests = 0;
+        self.http.unasked = true;
         while self.scratch.output.len() < HIGH_WATER && self.budget.events > 0 {
             self.budget.events -= 1;
             let rest = &input[at..];
@@ -69,15 +73,11 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
             }
             match step.event {
                 Kind::Request => {
+                    requests += u64::from(!self.http.refused);
                     let disconnect = self.watch();
                     let head = RequestHead::new(rest, &self.scratch.table);
-                    let exchange = if self.http.refused {
-                        self.http.core.shutdown();
-                        Exchange::new(overloaded().into(), None)
-                    } else {
-                        self.begin(&head, &input[at..], disconnect)
-                    };
-                    self.http.exchange.fill(exchange, &mut self.scratch.spare_exchange);
+                    let (request, incoming) = self.receive(&head, &input[at..], disconnect);
+                    polled = self.begin(request, incoming, cx);
                 }
                 Kind::Data { .. } => {}
                 // Not merged into the head (RFC 9110 §6.5.1).
@@ -95,13 +95,13 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                 }
                 // The handler is polled only now, with all that has arrived.
                 Kind::NeedInput | Kind::Paused => {
-                    if !self.poll_exchange(cx) {
-                        self.unasked = false;
+                    if mem::take(&mut polled) || !self.poll_exchange(cx) {
+                        self.http.unasked = false;
                         break;
                     }
                 }
                 Kind::Upgraded | Kind::Closed => {
-                    self.unasked = false;
+                    self.http.unasked = false;
                     break;
                 }
             }
@@ -109,6 +109,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         if !pieces.is_empty() {
             self.deliver(&mut pieces);
         }
+        self.serving.counters.requests.add(requests);
         at
     }
 
@@ -124,8 +125,14 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         disconnect
     }
 
-    /// Hands a request to the service. A body that has arrived with its head needs no queue.
-    fn begin(&self, head: &RequestHead<'_>, following: &[u8], disconnect: Disconnect) -> Exchange {
+    /// The request with what is known of its client, and where the rest of its body goes. A body that has
+    /// arrived with its head needs no queue.
+    fn receive(
+        &self,
+        head: &RequestHead<'_>,
+        following: &[u8],
+        disconnect: Disconnect,
+    ) -> (Request, Option<Incoming>) {
         let (incoming, body) = match head.body() {
             BodyLength::None | BodyLength::Known(0) => (None, Body::empty()),
             length => {
@@ -139,15 +146,52 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                 }
             }
         };
-        let request = Request::received(head, body)
-            .with_peer(self.http.peer)
-            .with_handle(self.serving.handle.clone())
-            .with_disconnect(disconnect);
-        self.serving.counters.requests.add_one();
-        let service = &self.serving.service;
-        let handler = catch_unwind(AssertUnwindSafe(|| service.call(request)));
-        let handler = handler.unwrap_or_else(|_| internal_error().into());
-        Exchange::new(handler, incoming)
+        let handle = self.serving.handle.clone();
+        (Request::received(head, body, self.http.peer, handle, disconnect), incoming)
+    }
+
+    /// Hands a request to the service. Nothing of one without a body is still to come, so that its
+    /// handler is polled, and most often answers, at once. Returns whether it was polled and has not.
+    fn begin(&mut self, request: Request, incoming: Option<Incoming>, cx: &mut Context<'_>) -> bool {
+        let at_once = request.body().is_empty();
+        let Serving { service, handle, .. } = self.serving;
+        let response = if self.http.refused {
+            self.http.core.shutdown();
+            Ok(overloaded())
+        } else {
+            let call = || {
+                let mut answer = service.call(request);
+                match at_once.then(|| Pin::new(&mut answer).poll(cx)) {
+                    Some(Poll::Ready(response)) => Ok(response),
+                    Some(Poll::Pending) | None => Err(answer),
+                }
+            };
+            catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Ok(internal_error()))
+        };
+        let Scratch { output, dates, spare_exchange, .. } = &mut *self.scratch;
+        match response {
+            Ok(response) if at_once => {
+                match exchange::answer(
+                    response,
+                    &mut self.http.core,
+                    output,
+                    dates.at(self.serving.number, self.now),
+                    handle,
+                ) {
+                    Ok(body) => self.http.exchange.fill(Exchange::sending(body), spare_exchange),
+                    Err(progress) => _ = self.follow(progress),
+                }
+                false
+            }
+            Ok(response) => {
+                self.http.exchange.fill(Exchange::new(response.into(), incoming), spare_exchange);
+                false
+            }
+            Err(answer) => {
+                self.http.exchange.fill(Exchange::new(answer, incoming), spare_exchange);
+                at_once
+            }
+        }
     }
 
     /// Gives a piece of the request body to whoever reads it; if nobody does, it is dropped.
@@ -168,7 +212,8 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
     pub(super) fn reject(&mut self, error: RecvError) {
         self.http.give_up(BodyError::Protocol(error), self.serving.config.on_disconnect);
         let Scratch { output, dates, .. } = &mut *self.scratch;
-        let answered = self.http.core.fail(&error, Some(&dates.now()), output.buffer());
+        let answered =
+            self.http.core.fail(&error, Some(dates.at(self.serving.number, self.now)), output.buffer());
         self.serving.counters.rejected.add_one();
         if let Some(on_rejected) = &self.serving.config.on_rejected {
             on_rejected(&Rejected { peer: self.http.peer, error, answered });
