@@ -33,7 +33,7 @@ const FIRST_CAPACITY: usize = 128;
 
 /// One bit that depends on a name, but not on its case.
 fn sketch(name: &str) -> u64 {
-    let edge = |byte: Option<&u8>| u32::from(byte.map_or(0, u8::to_ascii_lowercase));
+    let edge = |byte: Option<&u8>| u32::from(byte.map_or(0, |byte| byte | 0x20));
     let (first, last) = (edge(name.as_bytes().first()), edge(name.as_bytes().last()));
     // Any length will do, and so will its lowest bits.
     #[expect(clippy::cast_possible_truncation, reason = "the lowest bits will do")]
@@ -53,16 +53,19 @@ pub(crate) mod mark {
     pub(crate) const TE: u8 = 1 << 7;
 }
 
+/// The bit of a name. Most names are dismissed by their length and their first letter.
+#[inline]
 fn mark_of(name: &[u8]) -> u8 {
-    let (candidate, bit): (&[u8], u8) = match name.len() {
-        2 => (b"te", mark::TE),
-        4 if name.first().is_some_and(|b| b.eq_ignore_ascii_case(&b'h')) => (b"host", mark::HOST),
-        4 => (b"date", mark::DATE),
-        6 => (b"expect", mark::EXPECT),
-        7 => (b"upgrade", mark::UPGRADE),
-        10 => (b"connection", mark::CONNECTION),
-        14 => (b"content-length", mark::CONTENT_LENGTH),
-        17 => (b"transfer-encoding", mark::TRANSFER_ENCODING),
+    let first = name.first().map_or(0, |first| first | 0x20);
+    let (candidate, bit): (&[u8], u8) = match (name.len(), first) {
+        (2, b't') => (b"te", mark::TE),
+        (4, b'h') => (b"host", mark::HOST),
+        (4, b'd') => (b"date", mark::DATE),
+        (6, b'e') => (b"expect", mark::EXPECT),
+        (7, b'u') => (b"upgrade", mark::UPGRADE),
+        (10, b'c') => (b"connection", mark::CONNECTION),
+        (14, b'c') => (b"content-length", mark::CONTENT_LENGTH),
+        (17, b't') => (b"transfer-encoding", mark::TRANSFER_ENCODING),
         _ => return 0,
     };
     if name.eq_ignore_ascii_case(candidate) { bit } else { 0 }
@@ -84,17 +87,7 @@ impl FieldLines {
     /// # Errors
     /// [`FieldError`] if the name is no token or the value has a control character; nothing changes.
     pub fn append(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
-        let value = grammar::trim_ows(value.as_ref());
-        check(name, value)?;
-        let needed = name.len().saturating_add(value.len()).saturating_add(4);
-        self.bytes.reserve(if self.bytes.capacity() == 0 { needed.max(FIRST_CAPACITY) } else { needed });
-        self.bytes.extend_from_slice(name.as_bytes());
-        self.bytes.extend_from_slice(b": ");
-        self.bytes.extend_from_slice(value);
-        self.bytes.extend_from_slice(b"\r\n");
-        self.marks |= mark_of(name.as_bytes());
-        self.names |= sketch(name);
-        Ok(())
+        self.add(name, grammar::trim_ows(value.as_ref()))
     }
 
     /// Sets a field: removes every line of that name, then adds this one.
@@ -102,10 +95,27 @@ impl FieldLines {
     /// # Errors
     /// As for [`Self::append`]; then nothing was removed.
     pub fn insert(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
-        let value = value.as_ref();
-        check(name, grammar::trim_ows(value))?;
+        let value = grammar::trim_ows(value.as_ref());
+        check(name, value)?;
         self.remove(name);
-        self.append(name, value)
+        self.add(name, value)
+    }
+
+    /// Checks a line and adds it. A value has no white space around it.
+    fn add(&mut self, name: &str, value: &[u8]) -> Result<(), FieldError> {
+        check(name, value)?;
+        self.marks |= mark_of(name.as_bytes());
+        self.names |= sketch(name);
+        let needed = name.len().saturating_add(value.len()).saturating_add(4);
+        let room = self.bytes.capacity().wrapping_sub(self.bytes.len());
+        if needed > room {
+            self.bytes.reserve(needed.max(FIRST_CAPACITY));
+        }
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.extend_from_slice(b": ");
+        self.bytes.extend_from_slice(value);
+        self.bytes.extend_from_slice(b"\r\n");
+        Ok(())
     }
 
     /// Removes every line of that name and says whether there was one.
@@ -135,12 +145,12 @@ impl FieldLines {
 
     /// The value of the first line of that name.
     pub fn get<'s>(&'s self, name: &'s str) -> Option<&'s [u8]> {
-        self.get_all(name).next()
+        if self.names & sketch(name) == 0 { None } else { self.get_all(name).next() }
     }
 
     /// Whether there is a line of that name.
     pub fn contains(&self, name: &str) -> bool {
-        self.names & sketch(name) != 0 && self.get(name).is_some()
+        self.get(name).is_some()
     }
 
     /// Whether there is no line.
@@ -182,6 +192,7 @@ impl FieldLines {
     }
 }
 
+#[inline]
 fn check(name: &str, value: &[u8]) -> Result<(), FieldError> {
     if !grammar::is_token(name.as_bytes()) {
         Err(FieldError::InvalidName)
@@ -234,6 +245,7 @@ impl fmt::Debug for FieldLines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::format;
 
     #[test]
     fn lines_keep_order_and_case() {
@@ -259,6 +271,26 @@ mod tests {
             assert_eq!(lines.append(name, "v"), Err(FieldError::InvalidName), "{name:?}");
         }
         assert_eq!(lines.as_bytes(), b"a: 1\r\n");
+    }
+
+    #[test]
+    fn every_length_is_checked_to_its_last_byte_and_copied_whole() {
+        for len in 1..40 {
+            let (name, value) = ("n".repeat(len), "v".repeat(len));
+            let mut lines = FieldLines::new();
+            lines.append(&name, &value).unwrap();
+            lines.append(&name, "\u{a0} \t\u{a0}").unwrap();
+            let expected = format!("{name}: {value}\r\n{name}: \u{a0} \t\u{a0}\r\n");
+            assert_eq!(lines.as_bytes(), expected.as_bytes());
+            for at in 0..len {
+                let mut wrong = name.clone();
+                wrong.replace_range(at..=at, "\u{7f}");
+                assert_eq!(lines.append(&wrong, "v"), Err(FieldError::InvalidName), "{at} of {len}");
+                assert_eq!(lines.append("n", &wrong), Err(FieldError::InvalidValue), "{at} of {len}");
+                lines.append(&wrong.replace('\u{7f}', "~"), "").unwrap();
+            }
+            assert_eq!(lines.iter().count(), len + 2);
+        }
     }
 
     #[test]

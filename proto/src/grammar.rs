@@ -138,17 +138,27 @@ pub(crate) fn token_len(bytes: &[u8]) -> usize {
 /// [`token_len`] as far as there are letters, digits and `-` alone, as in nearly all field names.
 #[inline]
 pub(crate) fn plain_name_len(bytes: &[u8]) -> usize {
-    right(bytes, |b| {
-        let letter = (b | 0x20).wrapping_sub(b'a').saturating_sub(25);
-        let digit = b.wrapping_sub(b'0').saturating_sub(9);
-        letter.min(digit).min(b ^ b'-')
-    })
+    right(bytes, not_in_plain_name)
+}
+
+/// 0 for letters, digits and `-`.
+#[inline(always)]
+fn not_in_plain_name(b: u8) -> u8 {
+    let letter = (b | 0x20).wrapping_sub(b'a').saturating_sub(25);
+    let digit = b.wrapping_sub(b'0').saturating_sub(9);
+    letter.min(digit).min(b ^ b'-')
 }
 
 /// Whether `bytes` is a token: one or more [`is_tchar`].
 #[inline]
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && token_len(bytes) == bytes.len()
+    !bytes.is_empty() && (all_right(bytes, not_in_plain_name) || is_odd_token(bytes))
+}
+
+/// [`is_token`] where there are other characters than letters, digits and `-`.
+#[inline(never)]
+fn is_odd_token(bytes: &[u8]) -> bool {
+    token_len(bytes) == bytes.len()
 }
 
 /// `bytes` without the SP and HTAB around it: `OWS field-value OWS` (RFC 9112 §5).
@@ -161,11 +171,71 @@ pub(crate) fn trim_ows(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Whether every byte may stand in a field value.
+/// Whether every byte may stand in a field value. As a rule all are visible ASCII or SP.
 #[inline]
 pub(crate) fn is_field_content(bytes: &[u8]) -> bool {
+    let plain = if bytes.len() < 16 {
+        short_words(bytes).iter().all(|&word| not_from_to_tilde::<b' '>(word) == 0)
+    } else {
+        all_right(bytes, above_tilde::<b' '>)
+    };
+    plain || bytes.is_empty() || is_odd_field_content(bytes)
+}
+
+/// [`is_field_content`] where there is HTAB or a byte from 0x80 on.
+#[inline(never)]
+fn is_odd_field_content(bytes: &[u8]) -> bool {
     let control = |b: u8| (b ^ b'\t').min(0x20_u8.saturating_sub(b));
-    right(bytes, |b| control(b) | 1_u8.saturating_sub(b ^ 0x7f)) == bytes.len()
+    all_right(bytes, |b| control(b) | 1_u8.saturating_sub(b ^ 0x7f))
+}
+
+/// 0 for what lies between `FIRST` and `~`.
+#[inline(always)]
+fn above_tilde<const FIRST: u8>(b: u8) -> u8 {
+    b.wrapping_sub(FIRST).saturating_sub(b'~'.wrapping_sub(FIRST))
+}
+
+/// Whether `wrong` gives 0 for every byte: as [`right`], but the last bytes are a block as well, which
+/// overlaps the one before. So are those of a text that is shorter than a block, but not empty.
+#[inline(always)]
+fn all_right(bytes: &[u8], wrong: impl Fn(u8) -> u8) -> bool {
+    work::step(bytes.len());
+    let any = |block: &[u8; 16]| block.iter().fold(0, |any, &b| any | wrong(b)) != 0;
+    let Some(last) = bytes.last_chunk::<16>() else {
+        let [low, high] = short_words(bytes).map(u128::from);
+        return !any(&(low | (high << 64)).to_le_bytes());
+    };
+    let mut rest = bytes;
+    while let Some((block, after)) = rest.split_first_chunk::<16>() {
+        if any(block) {
+            return false;
+        }
+        rest = after;
+    }
+    !any(last)
+}
+
+/// The bytes of a text of fewer than sixteen, some of them more than once; zeros if there is none.
+#[inline(always)]
+fn short_words(bytes: &[u8]) -> [u64; 2] {
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        return [u64::from_le_bytes(*first), u64::from_le_bytes(*last)];
+    }
+    let (first, last) = match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>(), bytes) {
+        (Some(first), Some(last), _) => (u32::from_le_bytes(*first), u32::from_le_bytes(*last)),
+        (_, _, [first, .., last]) => {
+            let middle = bytes.get(1).copied().unwrap_or_default();
+            let word = u32::from_le_bytes([*first, middle, *last, *last]);
+            (word, word)
+        }
+        (_, _, [only]) => {
+            let word = u32::from_le_bytes([*only; 4]);
+            (word, word)
+        }
+        _ => (0, 0),
+    };
+    let word = u64::from(first) | (u64::from(last) << 32);
+    [word, word]
 }
 
 /// How many bytes from the beginning are right: those for which `wrong` gives 0.
@@ -210,8 +280,7 @@ fn from_to_tilde<const FIRST: u8>(bytes: &[u8]) -> usize {
     while let Some((block, after)) = rest.split_first_chunk::<16>() {
         work::step(block.len());
         // Arithmetic for which the compiler takes the block as one vector.
-        let wrong = |b: u8| b.wrapping_sub(FIRST).saturating_sub(b'~'.wrapping_sub(FIRST));
-        if block.iter().fold(0, |any, &b| any | wrong(b)) != 0 {
+        if block.iter().fold(0, |any, &b| any | above_tilde::<FIRST>(b)) != 0 {
             break;
         }
         rest = after;
@@ -355,7 +424,7 @@ mod tests {
     #[test]
     fn blocks_say_what_the_table_says() {
         for b in 0..=255_u8 {
-            for len in [1, 15, 16, 17, 31, 32, 40] {
+            for len in (1..=18).chain([31, 32, 40]) {
                 for at in 0..len {
                     let mut bytes = [b'a'; 40];
                     bytes[at] = b;
@@ -363,6 +432,7 @@ mod tests {
                     let first = |class| if is(b, class) { len } else { at };
                     let context = format!("{b:#x} at {at} of {len}");
                     assert_eq!(token_len(bytes), first(TCHAR), "{context}");
+                    assert_eq!(is_token(bytes), is(b, TCHAR), "{context}");
                     let in_name = b.is_ascii_alphanumeric() || b == b'-';
                     assert_eq!(plain_name_len(bytes), if in_name { len } else { at }, "{context}");
                     assert_eq!(is_field_content(bytes), is(b, FIELD_CONTENT), "{context}");
