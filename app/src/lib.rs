@@ -69,6 +69,7 @@ mod method_router;
 mod methods;
 mod params;
 mod pipe;
+mod pooled;
 mod request;
 mod response;
 mod router;

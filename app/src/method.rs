@@ -3,10 +3,11 @@
 use std::fmt;
 
 /// A request method. Case matters: `get` is not [`Method::Get`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Method {
     /// GET (RFC 9110 §9.3.1)
+    #[default]
     Get,
     /// HEAD (RFC 9110 §9.3.2)
     Head,

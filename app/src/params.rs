@@ -7,6 +7,10 @@ use std::sync::Arc;
 pub(crate) struct Params(pub(crate) Vec<(Arc<str>, String)>);
 
 impl Params {
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| **known == *name).map(|(_, value)| value.as_str())
     }

@@ -3,46 +3,71 @@
 use core::net::SocketAddr;
 use std::cell::RefCell;
 use std::fmt;
+use std::thread::LocalKey;
 
 use sinew_proto::http1::{RequestHead, RequestHeadBuf, Version};
 use sinew_proto::{Fields, RecvError};
 
 use crate::params::Params;
+use crate::pooled::{Pool, Pooled, Reuse};
 use crate::{Body, Disconnect, Extensions, Handle, Headers, Method};
 
 /// A request: [`Parts`] and a [`Body`].
 pub struct Request {
-    parts: Box<Parts>,
-    body: Body,
+    parts: Parts,
 }
 
 /// Everything of a request but its body.
-pub struct Parts {
+///
+/// A pointer, so that it costs little to pass on. Its memory has served earlier requests of the thread.
+pub struct Parts(Pooled<Content>);
+
+/// What is known of a request.
+#[derive(Default)]
+struct Content {
     head: RequestHeadBuf,
     method: Method,
-    pub(crate) params: Params,
-    pub(crate) body_limit: usize,
+    params: Params,
+    body_limit: Option<usize>,
     peer: Option<SocketAddr>,
     handle: Handle,
     disconnect: Disconnect,
     extensions: Extensions,
+    /// Empty once it was taken.
+    body: Body,
 }
 
 /// How many bytes the extractors that collect a body take, unless the router says otherwise: 2 MiB.
 pub const DEFAULT_BODY_LIMIT: usize = 2 * 1024 * 1024;
 
-/// Heads that a thread keeps for the next requests, and the largest that is worth it.
-const KEPT_HEADS: usize = 8;
+/// A larger head is not worth its memory once its request is gone.
 const KEPT_HEAD_BYTES: usize = 4 * 1024;
 
 thread_local! {
-    /// The memory of heads whose requests are gone.
-    static HEADS: RefCell<Vec<RequestHeadBuf>> = const { RefCell::new(Vec::new()) };
+    static REQUESTS: Pool<Content> = const { RefCell::new(Vec::new()) };
+}
+
+impl Reuse for Content {
+    fn pool() -> &'static LocalKey<Pool<Self>> {
+        &REQUESTS
+    }
+
+    fn clear(&mut self) {
+        if self.head.capacity() > KEPT_HEAD_BYTES {
+            self.head = RequestHeadBuf::new();
+        }
+        self.params.clear();
+        self.body_limit = None;
+        self.peer = None;
+        self.handle = Handle::default();
+        self.disconnect = Disconnect::default();
+        self.extensions = Extensions::default();
+        self.body = Body::empty();
+    }
 }
 
 impl Request {
-    /// A request as a driver makes it, with a copy of that head in memory that an earlier one may have
-    /// left.
+    /// A request as a driver makes it, with a copy of that head.
     pub fn received(
         head: &RequestHead<'_>,
         body: Body,
@@ -50,16 +75,23 @@ impl Request {
         handle: Handle,
         disconnect: Disconnect,
     ) -> Self {
-        // A thread that ends has no memory to give.
-        let kept = HEADS.try_with(|heads| heads.borrow_mut().pop());
-        let mut owned = kept.ok().flatten().unwrap_or_default();
-        owned.copy_from(head);
-        Self { parts: Parts::new(owned, peer, handle, disconnect), body }
+        let mut content = Pooled::<Content>::new();
+        content.head.copy_from(head);
+        content.method = Method::from(head.method());
+        content.peer = peer;
+        content.handle = handle;
+        content.disconnect = disconnect;
+        content.body = body;
+        Self { parts: Parts(content) }
     }
 
     /// A request with that head and body.
     pub fn new(head: RequestHeadBuf, body: Body) -> Self {
-        Self { parts: Parts::new(head, None, Handle::default(), Disconnect::default()), body }
+        let mut content = Pooled::<Content>::new();
+        content.method = Method::from(head.as_head().method());
+        content.head = head;
+        content.body = body;
+        Self { parts: Parts(content) }
     }
 
     /// A request made from parts, for tests.
@@ -84,39 +116,41 @@ impl Request {
 
     /// Sets the address of the client.
     pub fn with_peer(mut self, peer: Option<SocketAddr>) -> Self {
-        self.parts.peer = peer;
+        self.parts.0.peer = peer;
         self
     }
 
     /// Sets the handle to the runtime.
     pub fn with_handle(mut self, handle: Handle) -> Self {
-        self.parts.handle = handle;
+        self.parts.0.handle = handle;
         self
     }
 
     /// A request from what [`into_parts`](Self::into_parts) gave.
-    pub fn from_parts(parts: Box<Parts>, body: Body) -> Self {
-        Self { parts, body }
+    pub fn from_parts(mut parts: Parts, body: Body) -> Self {
+        parts.0.body = body;
+        Self { parts }
     }
 
     /// Head and body, apart.
-    pub fn into_parts(self) -> (Box<Parts>, Body) {
-        (self.parts, self.body)
+    pub fn into_parts(mut self) -> (Parts, Body) {
+        let body = std::mem::take(self.body_mut());
+        (self.parts, body)
     }
 
     /// The body alone.
-    pub fn into_body(self) -> Body {
-        self.body
+    pub fn into_body(mut self) -> Body {
+        std::mem::take(self.body_mut())
     }
 
     /// The body.
     pub fn body(&self) -> &Body {
-        &self.body
+        &self.parts.0.body
     }
 
     /// The body, to read from.
     pub fn body_mut(&mut self) -> &mut Body {
-        &mut self.body
+        &mut self.parts.0.body
     }
 }
 
@@ -135,33 +169,14 @@ impl std::ops::DerefMut for Request {
 }
 
 impl Parts {
-    fn new(
-        head: RequestHeadBuf,
-        peer: Option<SocketAddr>,
-        handle: Handle,
-        disconnect: Disconnect,
-    ) -> Box<Self> {
-        let method = Method::from(head.as_head().method());
-        Box::new(Self {
-            head,
-            method,
-            params: Params::default(),
-            body_limit: DEFAULT_BODY_LIMIT,
-            peer,
-            handle,
-            disconnect,
-            extensions: Extensions::default(),
-        })
-    }
-
     /// The method.
     pub fn method(&self) -> &Method {
-        &self.method
+        &self.0.method
     }
 
     /// The whole head, as the protocol core saw it.
     pub fn head(&self) -> RequestHead<'_> {
-        self.head.as_head()
+        self.0.head.as_head()
     }
 
     /// The request target as received.
@@ -194,66 +209,68 @@ impl Parts {
         self.fields().get_str(name)
     }
 
+    /// What the placeholders of the route stand for.
+    pub(crate) fn params(&self) -> &Params {
+        &self.0.params
+    }
+
+    pub(crate) fn params_mut(&mut self) -> &mut Params {
+        &mut self.0.params
+    }
+
+    /// How many bytes of a body an extractor takes that collects it.
+    pub(crate) fn body_limit(&self) -> usize {
+        self.0.body_limit.unwrap_or(DEFAULT_BODY_LIMIT)
+    }
+
+    pub(crate) fn set_body_limit(&mut self, bytes: usize) {
+        self.0.body_limit = Some(bytes);
+    }
+
     /// What the placeholder of that name in the route stands for, decoded. Handlers rather ask for
     /// [`Path`](crate::Path).
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.params.get(name)
+        self.0.params.get(name)
     }
 
     /// The address of the client, where the transport has one.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.peer
+        self.0.peer
     }
 
     /// The handle to the runtime.
     pub fn handle(&self) -> &Handle {
-        &self.handle
+        &self.0.handle
     }
 
     /// Tells whether the client is still there.
     pub fn disconnect(&self) -> &Disconnect {
-        &self.disconnect
+        &self.0.disconnect
     }
 
     /// Values by their type, for what a middleware wants to hand on.
     pub fn extensions(&self) -> &Extensions {
-        &self.extensions
+        &self.0.extensions
     }
 
     /// The same, to change.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
-        &mut self.extensions
-    }
-}
-
-impl Drop for Parts {
-    fn drop(&mut self) {
-        let head = std::mem::take(&mut self.head);
-        if head.capacity() > KEPT_HEAD_BYTES {
-            return;
-        }
-        // A thread that ends keeps nothing.
-        let _ = HEADS.try_with(|heads| {
-            let mut heads = heads.borrow_mut();
-            if heads.len() < KEPT_HEADS {
-                heads.push(head);
-            }
-        });
+        &mut self.0.extensions
     }
 }
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
-            .field("head", &self.parts.head)
-            .field("body", &self.body)
+            .field("head", &self.parts)
+            .field("body", self.body())
             .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.head.fmt(f)
+        self.0.head.fmt(f)
     }
 }
 

@@ -1,27 +1,64 @@
 //! The response that a handler gives.
 
+use std::cell::RefCell;
+use std::fmt;
+use std::thread::LocalKey;
+
 use sinew_proto::{FieldError, StatusCode};
 
+use crate::pooled::{Pool, Pooled, Reuse};
 use crate::{Body, Headers, Upgrade};
 
 /// A response: status, fields and body.
 ///
 /// The fields that frame the body (`Content-Length`, `Transfer-Encoding`) are written by the
 /// protocol core from what the body knows of itself.
-#[derive(Debug, Default)]
-pub struct Response {
+///
+/// A pointer, so that it costs little to pass on. Its memory has served earlier responses of the thread.
+pub struct Response(Pooled<Content>);
+
+/// What a response consists of.
+#[derive(Default)]
+struct Content {
     status: StatusCode,
     headers: Headers,
     body: Body,
     /// It stands for one that could not be made: no status beside it in a tuple may hide that.
-    pub(crate) failed: bool,
+    failed: bool,
     upgrade: Option<Box<Upgrade>>,
+}
+
+/// Fields that take more memory than that are not worth it once their response is gone.
+const KEPT_FIELD_BYTES: usize = 4 * 1024;
+
+thread_local! {
+    static RESPONSES: Pool<Content> = const { RefCell::new(Vec::new()) };
+}
+
+impl Reuse for Content {
+    fn pool() -> &'static LocalKey<Pool<Self>> {
+        &RESPONSES
+    }
+
+    fn clear(&mut self) {
+        self.status = StatusCode::OK;
+        if self.headers.capacity() > KEPT_FIELD_BYTES {
+            self.headers = Headers::new();
+        }
+        self.headers.clear();
+        self.body = Body::empty();
+        self.failed = false;
+        self.upgrade = None;
+    }
 }
 
 impl Response {
     /// A response with that status and body, without fields.
     pub fn new(status: StatusCode, body: impl Into<Body>) -> Self {
-        Self::from_parts(status, Headers::new(), body.into())
+        let mut content = Pooled::<Content>::new();
+        content.status = status;
+        content.body = body.into();
+        Self(content)
     }
 
     /// The same with one more field, set (not added): see [`Headers::insert`].
@@ -35,13 +72,13 @@ impl Response {
     /// # Errors
     /// [`FieldError`] if name or value cannot stand in a field line.
     pub fn with_header(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, FieldError> {
-        self.headers.insert(name, value)?;
+        self.0.headers.insert(name, value)?;
         Ok(self)
     }
 
     /// The status.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     /// A response that hands the connection to another protocol: `101 Switching Protocols` with these
@@ -51,47 +88,81 @@ impl Response {
     /// For WebSocket there is [`WebSocketUpgrade`](crate::WebSocketUpgrade).
     pub fn upgrade(fields: Headers, to: Upgrade) -> Self {
         let mut response = Self::from_parts(StatusCode::SWITCHING_PROTOCOLS, fields, Body::empty());
-        response.upgrade = Some(Box::new(to));
+        response.0.upgrade = Some(Box::new(to));
         response
     }
 
     /// Takes the switch out of a [`Response::upgrade`]: for a driver.
     pub fn take_upgrade(&mut self) -> Option<Upgrade> {
-        self.upgrade.take().map(|upgrade| *upgrade)
+        self.0.upgrade.take().map(|upgrade| *upgrade)
     }
 
     /// Sets the status.
     pub fn set_status(&mut self, status: StatusCode) {
-        self.status = status;
+        self.0.status = status;
     }
 
     /// The fields.
     pub fn headers(&self) -> &Headers {
-        &self.headers
+        &self.0.headers
     }
 
     /// The fields, to change.
     pub fn headers_mut(&mut self) -> &mut Headers {
-        &mut self.headers
+        &mut self.0.headers
     }
 
     /// The body.
     pub fn body(&self) -> &Body {
-        &self.body
+        &self.0.body
     }
 
     /// Replaces the body.
     pub fn set_body(&mut self, body: impl Into<Body>) {
-        self.body = body.into();
+        self.0.body = body.into();
+    }
+
+    /// Takes the body out.
+    pub fn take_body(&mut self) -> Body {
+        std::mem::take(&mut self.0.body)
     }
 
     /// Status, fields and body, apart.
-    pub fn into_parts(self) -> (StatusCode, Headers, Body) {
-        (self.status, self.headers, self.body)
+    pub fn into_parts(mut self) -> (StatusCode, Headers, Body) {
+        (self.0.status, std::mem::take(&mut self.0.headers), self.take_body())
     }
 
     /// A response from what [`into_parts`](Self::into_parts) gave.
     pub fn from_parts(status: StatusCode, headers: Headers, body: Body) -> Self {
-        Self { status, headers, body, failed: false, upgrade: None }
+        let mut response = Self::new(status, body);
+        response.0.headers = headers;
+        response
+    }
+
+    /// Whether it stands for one that could not be made.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.0.failed
+    }
+
+    /// From now on it stands for one that could not be made.
+    pub(crate) fn fail(&mut self) {
+        self.0.failed = true;
+    }
+}
+
+impl Default for Response {
+    /// An empty `200 OK`.
+    fn default() -> Self {
+        Self::new(StatusCode::OK, ())
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status())
+            .field("headers", self.headers())
+            .field("body", self.body())
+            .finish_non_exhaustive()
     }
 }

@@ -165,6 +165,11 @@ impl FieldLines {
         self.names = 0;
     }
 
+    /// How many bytes of lines it can hold without asking for memory.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// The lines as they are sent: `name: value CRLF` each, without the empty line at the end.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes

@@ -201,22 +201,24 @@ pub(crate) fn answer(
     handle: &Handle,
 ) -> Result<Body, Progress> {
     let upgrade = response.take_upgrade();
-    let (status, fields, body) = response.into_parts();
+    let mut body = response.take_body();
     let plan = match body.exact_len() {
         _ if upgrade.is_some() => BodyPlan::Upgrade,
         Some(0) => BodyPlan::Empty,
         Some(length) => BodyPlan::Length(length),
         None => BodyPlan::Streamed,
     };
-    let head = ResponseHead { status, fields: Some(&fields), date: Some(date) };
-    let (mode, body) = if let Ok(mode) = core.respond(&head, plan, output.buffer()) {
-        (mode, body)
+    let fields = Some(response.headers());
+    let head = ResponseHead { status: response.status(), fields, date: Some(date) };
+    let mode = if let Ok(mode) = core.respond(&head, plan, output.buffer()) {
+        mode
     } else {
         // The application contradicts itself, in its framing fields or its status.
-        let (status, _, body) = internal_error().into_parts();
-        let head = ResponseHead { date: Some(date), ..ResponseHead::new(status) };
+        let mut response = internal_error();
+        body = response.take_body();
+        let head = ResponseHead { date: Some(date), ..ResponseHead::new(response.status()) };
         let plan = BodyPlan::Length(body.exact_len().unwrap_or(0));
-        (core.respond(&head, plan, output.buffer()).map_err(|_| Progress::Broken)?, body)
+        core.respond(&head, plan, output.buffer()).map_err(|_| Progress::Broken)?
     };
     match (mode, upgrade) {
         (BodyMode::Upgraded, Some(upgrade)) => return Err(Progress::Switched(upgrade)),

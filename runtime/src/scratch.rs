@@ -113,7 +113,7 @@ impl Dates {
     pub(crate) fn at(&mut self, server: u64, now: Instant) -> &HttpDate {
         if self.server != server || !self.second.contains(&now) {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let left = Duration::from_secs(1) - Duration::from_nanos(since.subsec_nanos().into());
+            let left = Duration::from_nanos(1_000_000_000_u64.saturating_sub(since.subsec_nanos().into()));
             self.server = server;
             self.second = now..now.saturating_add(left);
             self.cache.at(since.as_secs());

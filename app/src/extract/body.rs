@@ -30,7 +30,7 @@ impl<S: Sync> FromRequest<S> for Bytes {
     type Rejection = BodyError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, BodyError> {
-        let limit = request.body_limit;
+        let limit = request.body_limit();
         request.into_body().collect(limit).await
     }
 }

@@ -103,7 +103,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Path<T> {
     type Rejection = PathRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, PathRejection> {
-        T::deserialize(Placeholders(&parts.params)).map(Self)
+        T::deserialize(Placeholders(parts.params())).map(Self)
     }
 }
 

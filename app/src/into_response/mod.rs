@@ -87,7 +87,7 @@ pub(crate) fn plain(status: StatusCode) -> Response {
 /// The response instead of one that could not be made: 500, whatever was asked for.
 pub(crate) fn failed() -> Response {
     let mut response = plain(StatusCode::INTERNAL_SERVER_ERROR);
-    response.failed = true;
+    response.fail();
     response
 }
 

@@ -12,7 +12,7 @@ impl<T: IntoResponse> IntoResponse for (StatusCode, T) {
 impl<V: AsRef<[u8]>, T: IntoResponse, const N: usize> IntoResponse for ([(&str, V); N], T) {
     fn into_response(self) -> Response {
         let mut response = self.1.into_response();
-        if response.failed {
+        if response.has_failed() {
             return response;
         }
         match replace(response.headers_mut(), &self.0) {
@@ -31,7 +31,7 @@ impl<V: AsRef<[u8]>, T: IntoResponse, const N: usize> IntoResponse for (StatusCo
 impl<T: IntoResponse> IntoResponse for (Headers, T) {
     fn into_response(self) -> Response {
         let mut response = self.1.into_response();
-        if response.failed {
+        if response.has_failed() {
             return response;
         }
         match set(response.headers_mut(), self.0) {
@@ -48,7 +48,7 @@ impl<T: IntoResponse> IntoResponse for (StatusCode, Headers, T) {
 }
 
 fn with_status(status: StatusCode, mut response: Response) -> Response {
-    if !response.failed {
+    if !response.has_failed() {
         response.set_status(status);
     }
     response

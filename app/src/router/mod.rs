@@ -174,7 +174,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
 impl Service for Router<()> {
     fn call(&self, mut request: Request) -> ResponseFuture {
         if let Some(limit) = self.body_limit {
-            request.body_limit = limit;
+            request.set_body_limit(limit);
         }
         let Some(number) = self.tree.find(request.path().as_bytes()) else {
             return match &self.fallback {
@@ -187,10 +187,11 @@ impl Service for Router<()> {
             return method_not_allowed(&route.allow()).into();
         };
         if !target.placeholders.is_empty() {
-            match target.placeholders.capture(request.path()) {
-                Ok(params) => request.params = params,
-                Err(_) => return plain(StatusCode::BAD_REQUEST).into(),
+            let mut params = std::mem::take(request.params_mut());
+            if target.placeholders.capture(request.path(), &mut params).is_err() {
+                return plain(StatusCode::BAD_REQUEST).into();
             }
+            *request.params_mut() = params;
         }
         target.endpoint.call(request, ()).into()
     }

@@ -150,9 +150,8 @@ impl Placeholders {
         self.0.is_empty()
     }
 
-    /// What they stand for in a path that matches the route.
-    pub(super) fn capture(&self, path: &str) -> Result<Params, NotUtf8> {
-        let mut params = Vec::with_capacity(self.0.len());
+    /// Adds what they stand for in a path that matches the route.
+    pub(super) fn capture(&self, path: &str, params: &mut Params) -> Result<(), NotUtf8> {
         let mut rest = path.strip_prefix('/').unwrap_or(path);
         let mut index = 0;
         for placeholder in &*self.0 {
@@ -162,8 +161,8 @@ impl Placeholders {
             }
             let raw = if placeholder.rest { rest } else { rest.split('/').next().unwrap_or(rest) };
             let value = percent_decode_str(raw).decode_utf8().map_err(|_| NotUtf8)?;
-            params.push((placeholder.name.clone(), value.into_owned()));
+            params.0.push((placeholder.name.clone(), value.into_owned()));
         }
-        Ok(Params(params))
+        Ok(())
     }
 }
