@@ -54,7 +54,10 @@ impl<'b> Fields<'b> {
     /// The field lines in the order they came.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Field<'b>> + ExactSizeIterator + use<'b> {
         let bytes = self.bytes;
-        self.spans.iter().map(move |span| Field { name: name(bytes, span), value: value(bytes, span) })
+        self.spans.iter().map(move |span| Field {
+            name: core::str::from_utf8(name(bytes, span)).unwrap_or_default(),
+            value: value(bytes, span),
+        })
     }
 
     /// The values of the fields that the core goes by itself, in order.
@@ -72,7 +75,8 @@ impl<'b> Fields<'b> {
         self.spans
             .iter()
             .filter(move |span| {
-                usize::from(span.name_len) == wanted.len() && name(bytes, span).eq_ignore_ascii_case(wanted)
+                usize::from(span.name_len) == wanted.len()
+                    && name(bytes, span).eq_ignore_ascii_case(wanted.as_bytes())
             })
             .map(move |span| value(bytes, span))
     }
@@ -105,13 +109,14 @@ pub(crate) fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&b| b == b',').map(grammar::trim_ows).filter(|member| !member.is_empty())
 }
 
-fn slice(bytes: &[u8], at: u32, len: u32) -> &[u8] {
+#[inline]
+pub(crate) fn slice(bytes: &[u8], at: u32, len: u32) -> &[u8] {
     let at = at as usize;
     bytes.get(at..at.saturating_add(len as usize)).unwrap_or_default()
 }
 
-fn name<'b>(bytes: &'b [u8], span: &Span) -> &'b str {
-    core::str::from_utf8(slice(bytes, span.name, u32::from(span.name_len))).unwrap_or_default()
+fn name<'b>(bytes: &'b [u8], span: &Span) -> &'b [u8] {
+    slice(bytes, span.name, u32::from(span.name_len))
 }
 
 fn value<'b>(bytes: &'b [u8], span: &Span) -> &'b [u8] {

@@ -175,9 +175,9 @@ pub(crate) fn trim_ows(mut bytes: &[u8]) -> &[u8] {
 #[inline]
 pub(crate) fn is_field_content(bytes: &[u8]) -> bool {
     let plain = if bytes.len() < 16 {
-        short_words(bytes).iter().all(|&word| not_from_to_tilde::<b' '>(word) == 0)
+        short_words(bytes).iter().all(|&word| not_from_to_tilde::<b' ', 0>(word) == 0)
     } else {
-        all_right(bytes, above_tilde::<b' '>)
+        all_right(bytes, not_text)
     };
     plain || bytes.is_empty() || is_odd_field_content(bytes)
 }
@@ -189,10 +189,10 @@ fn is_odd_field_content(bytes: &[u8]) -> bool {
     all_right(bytes, |b| control(b) | 1_u8.saturating_sub(b ^ 0x7f))
 }
 
-/// 0 for what lies between `FIRST` and `~`.
+/// 0 for visible ASCII and SP.
 #[inline(always)]
-fn above_tilde<const FIRST: u8>(b: u8) -> u8 {
-    b.wrapping_sub(FIRST).saturating_sub(b'~'.wrapping_sub(FIRST))
+fn not_text(b: u8) -> u8 {
+    b.wrapping_sub(b' ').saturating_sub(b'~'.wrapping_sub(b' '))
 }
 
 /// Whether `wrong` gives 0 for every byte: as [`right`], but the last bytes are a block as well, which
@@ -266,28 +266,29 @@ fn right(bytes: &[u8], wrong: impl Fn(u8) -> u8) -> usize {
     bytes.len().wrapping_sub(rest.len()).wrapping_add(last.count())
 }
 
-/// How many bytes from the beginning are visible ASCII or SP: field content in any case.
-#[inline]
-pub(crate) fn plain_text_len(bytes: &[u8]) -> usize {
-    from_to_tilde::<b' '>(bytes)
-}
-
-/// How many bytes from the beginning lie between `FIRST` and `~`: sixteen at a time as long as all do,
-/// then eight.
+/// How many bytes from the beginning are visible ASCII or SP: field content in any case. Sixteen at a
+/// time as long as all are, then eight.
 #[inline(always)]
-fn from_to_tilde<const FIRST: u8>(bytes: &[u8]) -> usize {
+pub(crate) fn plain_text_len(bytes: &[u8]) -> usize {
     let mut rest = bytes;
     while let Some((block, after)) = rest.split_first_chunk::<16>() {
         work::step(block.len());
         // Arithmetic for which the compiler takes the block as one vector.
-        if block.iter().fold(0, |any, &b| any | above_tilde::<FIRST>(b)) != 0 {
+        if block.iter().fold(0, |any, &b| any | not_text(b)) != 0 {
             break;
         }
         rest = after;
     }
+    words_to_tilde::<b' ', 0>(bytes, rest)
+}
+
+/// How many bytes from the beginning lie between `FIRST` and `~` and are not `BUT`, which is below
+/// `FIRST` for none: eight at a time. Those before `rest`, the end of `bytes`, are known to.
+#[inline(always)]
+fn words_to_tilde<const FIRST: u8, const BUT: u8>(bytes: &[u8], mut rest: &[u8]) -> usize {
     while let Some((block, after)) = rest.split_first_chunk::<8>() {
         work::step(block.len());
-        let flags = not_from_to_tilde::<FIRST>(u64::from_le_bytes(*block));
+        let flags = not_from_to_tilde::<FIRST, BUT>(u64::from_le_bytes(*block));
         if flags != 0 {
             let at = (flags.trailing_zeros() >> 3) as usize;
             return bytes.len().wrapping_sub(rest.len()).wrapping_add(at);
@@ -295,41 +296,57 @@ fn from_to_tilde<const FIRST: u8>(bytes: &[u8]) -> usize {
         rest = after;
     }
     work::step(rest.len());
-    let last = rest.iter().take_while(|b| (FIRST..=b'~').contains(b));
+    let last = rest.iter().take_while(|&&b| (FIRST..=b'~').contains(&b) && b != BUT);
     bytes.len().wrapping_sub(rest.len()).wrapping_add(last.count())
 }
 
-/// The high bits of the bytes of `word` that do not lie between `FIRST` and `~`. The subtraction sets it
-/// below `FIRST`, the sum above `~`. A carry into another byte comes from one that is flagged itself, so
-/// the first flag is right, and there is one if there has to be.
+/// The high bits of the bytes of `word` that do not lie between `FIRST` and `~` or are `BUT`. The first
+/// subtraction sets it below `FIRST`, the sum above `~`, the second subtraction for `BUT`. A carry into
+/// another byte comes from one that is flagged itself, so the first flag is right, and there is one if
+/// there has to be.
 #[inline]
-const fn not_from_to_tilde<const FIRST: u8>(word: u64) -> u64 {
-    let (below, above) = (u64::from_ne_bytes([FIRST; 8]), u64::from_ne_bytes([1; 8]));
-    (word.wrapping_sub(below) | word.wrapping_add(above)) & u64::from_ne_bytes([0x80; 8])
+const fn not_from_to_tilde<const FIRST: u8, const BUT: u8>(word: u64) -> u64 {
+    let (below, one) = (u64::from_ne_bytes([FIRST; 8]), u64::from_ne_bytes([1; 8]));
+    let outside = word.wrapping_sub(below) | word.wrapping_add(one);
+    let but = if BUT < FIRST { 0 } else { (word ^ u64::from_ne_bytes([BUT; 8])).wrapping_sub(one) };
+    (outside | but) & u64::from_ne_bytes([0x80; 8])
 }
 
-/// How long the target is that `bytes` begins with; 0 if it begins with none. As a rule it has no
-/// character below `&`.
-#[inline]
-pub(crate) fn target_len(bytes: &[u8]) -> usize {
-    let plain = from_to_tilde::<b'&'>(bytes);
-    match bytes.get(plain..) {
-        Some([b'!'..=b'%', ..]) => target_len_with_triplets(bytes),
-        _ => plain,
+/// How long the target is that `bytes` begins with, 0 if it begins with none; and how much of it comes
+/// before the first `?`. As a rule all of it, without a character below `&`.
+#[inline(always)]
+pub(crate) fn target_len(bytes: &[u8]) -> (usize, usize) {
+    let path = words_to_tilde::<b'&', b'?'>(bytes, bytes);
+    match bytes.get(path) {
+        Some(b'!'..) => odd_target_len(bytes, path),
+        _ => (path, path),
     }
 }
 
+/// [`target_len`] where there is a query, or another character after `path`.
 #[inline(never)]
-fn target_len_with_triplets(bytes: &[u8]) -> usize {
-    let len = run(bytes, TARGET);
-    if bytes.get(..len).is_some_and(percent_triplets) { len } else { 0 }
+fn odd_target_len(bytes: &[u8], path: usize) -> (usize, usize) {
+    let query = bytes.get(path..).unwrap_or_default();
+    let plain = words_to_tilde::<b'&', 0>(bytes, query);
+    let Some(b'!'..=b'%') = bytes.get(plain) else {
+        return (plain, path);
+    };
+    match bytes.get(..run(bytes, TARGET)) {
+        Some(target) if percent_triplets(target) => (target.len(), path_len(target)),
+        _ => (0, 0),
+    }
+}
+
+/// How much of a target comes before the first `?`.
+pub(crate) fn path_len(target: &[u8]) -> usize {
+    find(b'?', target).unwrap_or(target.len())
 }
 
 /// Whether every byte may stand in a request target and every `%` starts a triplet of `%` and two
 /// hexadecimal digits (RFC 3986 §2.1).
 #[inline]
 pub(crate) fn is_target(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && target_len(bytes) == bytes.len()
+    !bytes.is_empty() && target_len(bytes).0 == bytes.len()
 }
 
 fn percent_triplets(mut bytes: &[u8]) -> bool {
@@ -438,7 +455,8 @@ mod tests {
                     assert_eq!(is_field_content(bytes), is(b, FIELD_CONTENT), "{context}");
                     assert_eq!(plain_text_len(bytes), if matches!(b, b' '..=b'~') { len } else { at });
                     if b != b'%' {
-                        assert_eq!(target_len(bytes), first(TARGET), "{context}");
+                        let path = if b == b'?' { at } else { first(TARGET) };
+                        assert_eq!(target_len(bytes), (first(TARGET), path), "{context}");
                         assert_eq!(is_target(bytes), is(b, TARGET), "{context}");
                     }
                 }

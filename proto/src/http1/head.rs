@@ -12,7 +12,7 @@ use super::known::Known;
 use super::plain;
 use super::request::Version;
 use super::start_line::{self, MethodKind, TargetForm};
-use crate::fields::{Fields, Span};
+use crate::fields::{Fields, Span, slice};
 use crate::{FieldTable, RecvError, StatusCode, grammar};
 
 /// Where the parts of a request head lie, relative to its start, and what its fields decided.
@@ -24,8 +24,9 @@ pub(crate) struct Head {
     pub(crate) method_len: u16,
     pub(crate) target: u32,
     pub(crate) target_len: u32,
-    /// Where path and query begin.
+    /// Where the path begins; a query follows it to the end of the target.
     pub(crate) path: u32,
+    pub(crate) path_len: u32,
     pub(crate) version: Version,
     pub(crate) form: TargetForm,
     pub(crate) method: MethodKind,
@@ -43,6 +44,7 @@ impl Head {
         target: 0,
         target_len: 0,
         path: 0,
+        path_len: 0,
         version: Version::Http11,
         form: TargetForm::Origin,
         method: MethodKind::Other,
@@ -54,8 +56,19 @@ impl Head {
 
     /// The request target, out of the bytes of the head.
     pub(crate) fn target<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
-        let at = self.target as usize;
-        bytes.get(at..at.saturating_add(self.target_len as usize)).unwrap_or_default()
+        slice(bytes, self.target, self.target_len)
+    }
+
+    /// The path of the target, which may be empty.
+    pub(crate) fn path<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        slice(bytes, self.path, self.path_len)
+    }
+
+    /// What follows the first `?` of the target.
+    pub(crate) fn query<'b>(&self, bytes: &'b [u8]) -> Option<&'b [u8]> {
+        let end = self.target.saturating_add(self.target_len);
+        let at = self.path.saturating_add(self.path_len).saturating_add(1);
+        Some(slice(bytes, at, end.checked_sub(at)?))
     }
 }
 

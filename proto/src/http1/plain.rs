@@ -75,7 +75,8 @@ pub(super) fn request_line(bytes: &[u8], max_target: u32) -> Option<(Head, usize
     let [b' ', rest @ ..] = rest else {
         return None;
     };
-    let (target, rest) = rest.split_at_checked(grammar::target_len(rest))?;
+    let (target_len, path_len) = grammar::target_len(rest);
+    let (target, rest) = rest.split_at_checked(target_len)?;
     let kind = MethodKind::of(method);
     let valid = rest.first_chunk() == Some(b" HTTP/1.1\r\n")
         && (1..=MAX_METHOD).contains(&method.len())
@@ -91,6 +92,7 @@ pub(super) fn request_line(bytes: &[u8], max_target: u32) -> Option<(Head, usize
         target: target_at,
         target_len: offset(target.len()),
         path: target_at,
+        path_len: offset(path_len),
         version: Version::Http11,
         form: TargetForm::Origin,
         method: kind,

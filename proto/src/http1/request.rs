@@ -48,32 +48,53 @@ impl<'b> RequestHead<'b> {
 
     /// The method, case as received: a token (RFC 9110 §9.1).
     pub fn method(&self) -> &'b str {
-        self.text(0, u32::from(self.head.method_len))
+        text(self.method_bytes())
+    }
+
+    /// [`method`](Self::method) as bytes: ASCII.
+    pub fn method_bytes(&self) -> &'b [u8] {
+        self.bytes.get(..usize::from(self.head.method_len)).unwrap_or_default()
     }
 
     /// The request target as received (RFC 9112 §3.2).
     pub fn target(&self) -> &'b str {
-        self.text(self.head.target, self.head.target_len)
+        text(self.target_bytes())
+    }
+
+    /// [`target`](Self::target) as bytes: ASCII, without blanks. To have it as text costs a check that
+    /// a router can do without.
+    pub fn target_bytes(&self) -> &'b [u8] {
+        self.head.target(self.bytes)
     }
 
     /// The path of the target without its query, not decoded. For an absolute target the path
     /// after the authority, `/` if there is none; for `*` and for CONNECT the target itself.
     pub fn path(&self) -> &'b str {
-        let path = self.path_and_query();
-        let path = path.split_once('?').map_or(path, |(path, _)| path);
-        if path.is_empty() { "/" } else { path }
+        text(self.path_bytes())
+    }
+
+    /// [`path`](Self::path) as bytes: ASCII, never empty.
+    ///
+    /// ```
+    /// use sinew_proto::http1::RequestHeadBuf;
+    /// let head = RequestHeadBuf::build("GET", "http://example.org?b=c", [])?;
+    /// assert_eq!(head.as_head().path_bytes(), b"/");
+    /// assert_eq!(head.as_head().query_bytes(), Some(&b"b=c"[..]));
+    /// # Ok::<(), sinew_proto::RecvError>(())
+    /// ```
+    pub fn path_bytes(&self) -> &'b [u8] {
+        let path = self.head.path(self.bytes);
+        if path.is_empty() { b"/" } else { path }
     }
 
     /// The query of the target, after the first `?`, not decoded.
     pub fn query(&self) -> Option<&'b str> {
-        self.path_and_query().split_once('?').map(|(_, query)| query)
+        self.query_bytes().map(text)
     }
 
-    fn path_and_query(&self) -> &'b str {
-        self.text(
-            self.head.path,
-            self.head.target_len.saturating_sub(self.head.path.saturating_sub(self.head.target)),
-        )
+    /// [`query`](Self::query) as bytes: ASCII.
+    pub fn query_bytes(&self) -> Option<&'b [u8]> {
+        self.head.query(self.bytes)
     }
 
     /// The version the client speaks.
@@ -101,12 +122,11 @@ impl<'b> RequestHead<'b> {
     pub const fn offers_upgrade(&self) -> bool {
         self.head.offers_upgrade
     }
+}
 
-    fn text(&self, at: u32, len: u32) -> &'b str {
-        let at = at as usize;
-        let bytes = self.bytes.get(at..at.saturating_add(len as usize)).unwrap_or_default();
-        core::str::from_utf8(bytes).unwrap_or_default()
-    }
+/// What was found to be ASCII, as text.
+fn text(ascii: &[u8]) -> &str {
+    core::str::from_utf8(ascii).unwrap_or_default()
 }
 
 impl fmt::Debug for RequestHead<'_> {
@@ -225,5 +245,47 @@ impl RequestHeadBuf {
 impl fmt::Debug for RequestHeadBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_head().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::format;
+
+    /// The path ends at the first `?` of any target; what is asked as bytes is what is asked as text.
+    #[test]
+    fn targets_have_a_path_and_a_query() {
+        let long = format!("/{}", "a".repeat(40));
+        let long_query = format!("{long}?{}", "b/?".repeat(20));
+        for (method, target, path, query) in [
+            ("GET", "/", "/", None),
+            ("GET", "/?", "/", Some("")),
+            ("GET", "/a?b=c", "/a", Some("b=c")),
+            ("GET", "/a?b?c=/d?", "/a", Some("b?c=/d?")),
+            ("GET", "/a\"?b", "/a\"", Some("b")),
+            ("GET", "/a%20b!c?d%3F", "/a%20b!c", Some("d%3F")),
+            ("GET", "/a!", "/a!", None),
+            ("GET", "/%3Fa", "/%3Fa", None),
+            ("GET", &long, &long, None),
+            ("GET", &long_query, &long, Some(&long_query[42..])),
+            ("GET", "http://a", "/", None),
+            ("GET", "http://a?b", "/", Some("b")),
+            ("GET", "http://a/b?c", "/b", Some("c")),
+            ("OPTIONS", "*", "*", None),
+            ("CONNECT", "a:80", "a:80", None),
+        ] {
+            let owned = RequestHeadBuf::build(method, target, []).expect(target);
+            let head = owned.as_head();
+            assert_eq!((head.method(), head.target()), (method, target));
+            assert_eq!((head.path(), head.query()), (path, query), "{target}");
+            assert_eq!(head.method_bytes(), method.as_bytes());
+            assert_eq!(head.target_bytes(), target.as_bytes());
+            assert_eq!(head.path_bytes(), path.as_bytes());
+            assert_eq!(head.query_bytes(), query.map(str::as_bytes));
+        }
+        for target in ["/?#", "/#", "/a?b#c", "/?%", "/%2", "/?%2g", "/?\u{7f}", "/? "] {
+            assert!(RequestHeadBuf::build("GET", target, []).is_err(), "{target}");
+        }
     }
 }

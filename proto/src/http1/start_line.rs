@@ -88,6 +88,7 @@ pub(super) fn request_line_parts(line: &[u8], max_target: u32) -> Result<Head, R
         target: target_at,
         target_len: offset(target.len()),
         path: target_at.saturating_add(offset(path_at)),
+        path_len: offset(grammar::path_len(target.get(path_at..).unwrap_or_default())),
         version,
         form,
         method: MethodKind::of(method),
