@@ -166,16 +166,17 @@ impl Server {
         now: Instant,
     ) -> Result<Step<Kind>, RecvError> {
         work::step(1);
+        let responded = self.send == Send::Complete;
+        // A request without a body, or whose body is read, is done when its response is: nobody is told
+        // of its end any more.
+        if responded && self.request_complete() {
+            self.receive = self.receive.on(Received::End);
+            self.next_exchange();
+        }
         let result = match self.receive {
             Receive::Head => self.advance_head(input, fields, now),
-            Receive::Body if self.send != Send::Complete && self.reader.remaining() == Some(0) => {
-                Ok(self.end_body(now))
-            }
+            Receive::Body if self.reader.remaining() == Some(0) => Ok(self.end_body(now)),
             Receive::Body => self.advance_body(input, fields, now),
-            Receive::Ended if self.send == Send::Complete => {
-                self.next_exchange();
-                self.advance_head(input, fields, now)
-            }
             Receive::Ended => Ok(Step { consumed: 0, event: Kind::Paused }),
             Receive::Upgraded => Ok(Step { consumed: 0, event: Kind::Upgraded }),
             Receive::Closed => Ok(Step { consumed: input.len(), event: Kind::Closed }),
