@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use sinew_proto::http1::RequestHead;
+
 /// A request method. Case matters: `get` is not [`Method::Get`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -43,6 +45,18 @@ impl Method {
             Self::Trace => "TRACE",
             Self::Patch => "PATCH",
             Self::Other(name) => name,
+        }
+    }
+}
+
+impl Method {
+    /// The method of a head.
+    pub(crate) fn of(head: &RequestHead<'_>) -> Self {
+        // Most are these two, and need not be looked at as text.
+        match head.method_bytes() {
+            b"GET" => Self::Get,
+            b"POST" => Self::Post,
+            _ => Self::from(head.method()),
         }
     }
 }

@@ -176,7 +176,7 @@ impl Service for Router<()> {
         if let Some(limit) = self.body_limit {
             request.set_body_limit(limit);
         }
-        let Some(number) = self.tree.find(request.path().as_bytes()) else {
+        let Some(number) = self.tree.find(request.head().path_bytes()) else {
             return match &self.fallback {
                 Some(endpoint) => endpoint.call(request, ()).into(),
                 None => plain(StatusCode::NOT_FOUND).into(),
