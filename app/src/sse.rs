@@ -11,9 +11,11 @@ use bytes::Bytes;
 use futures_core::Stream;
 use sinew_proto::sse::{EventError, KEEP_ALIVE, MEDIA_TYPE};
 
-use crate::into_response::typed;
+use crate::into_response::{ContentType, content_type_line, typed};
 use crate::pipe::{self, pipe};
 use crate::{Body, BodyError, Closed, FromRequestParts, Handle, IntoResponse, Parts, Response};
+
+static EVENTS: ContentType = content_type_line!(MEDIA_TYPE);
 
 /// An event to send: see [`sinew_proto::sse::Event`].
 pub type Event = sinew_proto::sse::Event<'static>;
@@ -123,7 +125,7 @@ impl fmt::Debug for Sse {
 
 impl IntoResponse for Sse {
     fn into_response(self) -> Response {
-        let mut response = typed(MEDIA_TYPE, Body::from_events(EventBody::new(self)));
+        let mut response = typed(&EVENTS, Body::from_events(EventBody::new(self)));
         for (name, value) in [("cache-control", "no-cache"), ("x-accel-buffering", "no")] {
             let set = response.headers_mut().append(name, value);
             debug_assert!(set.is_ok(), "{name}");

@@ -19,7 +19,7 @@ use crate::{Field, FieldError, fields::members, grammar};
 /// assert_eq!(lines.append("x", "a\r\nset-cookie: b"), Err(FieldError::InvalidValue));
 /// # Ok::<(), FieldError>(())
 /// ```
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct FieldLines {
     /// `name ": " value CRLF` for each line.
     bytes: Vec<u8>,
@@ -232,6 +232,21 @@ impl<'s> Iterator for Lines<'s> {
     }
 }
 
+impl Clone for FieldLines {
+    fn clone(&self) -> Self {
+        Self { bytes: self.bytes.clone(), ..*self }
+    }
+
+    /// Replaces the lines and keeps the memory.
+    fn clone_from(&mut self, source: &Self) {
+        self.bytes.clear();
+        self.bytes.reserve(source.bytes.len().max(FIRST_CAPACITY));
+        self.bytes.extend_from_slice(&source.bytes);
+        self.marks = source.marks;
+        self.names = source.names;
+    }
+}
+
 /// The same lines in the same order.
 impl PartialEq for FieldLines {
     fn eq(&self, other: &Self) -> bool {
@@ -296,6 +311,19 @@ mod tests {
             }
             assert_eq!(lines.iter().count(), len + 2);
         }
+    }
+
+    #[test]
+    fn a_copy_replaces_everything_but_the_memory() {
+        let mut source = FieldLines::new();
+        source.append("Connection", "close").unwrap();
+        let mut lines = FieldLines::with_capacity(1_000);
+        lines.append("date", "now").unwrap();
+        lines.clone_from(&source);
+        assert_eq!((&lines, lines.marks()), (&source, source.marks()));
+        assert!(!lines.contains("date") && lines.has_connection_option(b"close"));
+        assert!(lines.capacity() >= 1_000);
+        assert_eq!((source.clone(), source.clone().marks()), (source, mark::CONNECTION));
     }
 
     #[test]

@@ -5,10 +5,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{content_type, reject};
-use crate::into_response::{failed, typed};
+use crate::into_response::{ContentType, content_type_line, failed, typed};
 use crate::{BodyError, FromRequest, IntoResponse, Method, Request, Response, StatusCode};
 
 const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
+
+static FORM: ContentType = content_type_line!(MEDIA_TYPE);
 
 /// A form that was sent: by GET and HEAD in the query, else in the body. As a response: a form.
 ///
@@ -62,6 +64,6 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Form<T>, FormRejection> {
 /// A value that is no form makes it `500 Internal Server Error`.
 impl<T: Serialize> IntoResponse for Form<T> {
     fn into_response(self) -> Response {
-        serde_urlencoded::to_string(self.0).map_or_else(|_| failed(), |text| typed(MEDIA_TYPE, text))
+        serde_urlencoded::to_string(self.0).map_or_else(|_| failed(), |text| typed(&FORM, text))
     }
 }

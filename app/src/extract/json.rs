@@ -6,8 +6,10 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::{content_type, reject};
-use crate::into_response::{failed, typed};
+use crate::into_response::{ContentType, content_type_line, failed, typed};
 use crate::{BodyError, FromRequest, IntoResponse, Request, Response, StatusCode};
+
+static JSON: ContentType = content_type_line!("application/json");
 
 /// JSON that was sent, or that is to be sent.
 ///
@@ -88,6 +90,6 @@ fn is_json(media_type: &str) -> bool {
 /// A value that is no JSON, a map whose keys are no text say, makes it `500 Internal Server Error`.
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        serde_json::to_vec(&self.0).map_or_else(|_| failed(), |bytes| typed("application/json", bytes))
+        serde_json::to_vec(&self.0).map_or_else(|_| failed(), |bytes| typed(&JSON, bytes))
     }
 }

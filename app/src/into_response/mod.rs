@@ -16,12 +16,13 @@ mod tuples;
 
 use std::borrow::Cow;
 use std::convert::Infallible;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 
 pub use redirect::Redirect;
 
-use crate::{Body, Response, StatusCode};
+use crate::{Body, Headers, Response, StatusCode};
 
 /// Something that is a response, or can be made one.
 ///
@@ -64,17 +65,36 @@ pub trait IntoResponse {
     fn into_response(self) -> Response;
 }
 
-/// A response of that type of content. The type is a constant of ours.
-pub(crate) fn typed(content_type: &'static str, body: impl Into<Body>) -> Response {
+/// The field line of a type of content that is a constant of ours: made once, copied into each response.
+pub(crate) type ContentType = LazyLock<Headers>;
+
+/// A [`ContentType`], for a `static`.
+macro_rules! content_type_line {
+    ($value:expr) => {
+        std::sync::LazyLock::new(|| {
+            let mut line = $crate::Headers::new();
+            let set = line.append("content-type", $value);
+            debug_assert!(set.is_ok(), "{}", $value);
+            line
+        })
+    };
+}
+pub(crate) use content_type_line;
+
+static TEXT: ContentType = content_type_line!("text/plain; charset=utf-8");
+static HTML: ContentType = content_type_line!("text/html; charset=utf-8");
+static BYTES: ContentType = content_type_line!("application/octet-stream");
+
+/// A response of that type of content.
+pub(crate) fn typed(content_type: &ContentType, body: impl Into<Body>) -> Response {
     let mut response = Response::new(StatusCode::OK, body);
-    let set = response.headers_mut().append("content-type", content_type);
-    debug_assert!(set.is_ok(), "{content_type}");
+    response.headers_mut().clone_from(content_type);
     response
 }
 
 /// A line of text with a status.
 pub(crate) fn text(status: StatusCode, text: impl Into<Body>) -> Response {
-    let mut response = typed("text/plain; charset=utf-8", text);
+    let mut response = typed(&TEXT, text);
     response.set_status(status);
     response
 }
@@ -104,22 +124,22 @@ pub struct Html<T>(pub T);
 
 impl<T: Into<Body>> IntoResponse for Html<T> {
     fn into_response(self) -> Response {
-        typed("text/html; charset=utf-8", self.0)
+        typed(&HTML, self.0)
     }
 }
 
 macro_rules! contents {
-    ($content_type:literal: $($content:ty),*) => {$(
+    ($content_type:ident: $($content:ty),*) => {$(
         impl IntoResponse for $content {
             fn into_response(self) -> Response {
-                typed($content_type, self)
+                typed(&$content_type, self)
             }
         }
     )*};
 }
 
-contents!("text/plain; charset=utf-8": &'static str, String);
-contents!("application/octet-stream": &'static [u8], Vec<u8>, Bytes);
+contents!(TEXT: &'static str, String);
+contents!(BYTES: &'static [u8], Vec<u8>, Bytes);
 
 impl IntoResponse for Cow<'static, str> {
     fn into_response(self) -> Response {
