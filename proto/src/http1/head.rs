@@ -153,6 +153,7 @@ impl Section {
 
 /// Reads on. Returns how many bytes the section took, once it is complete; then `table` has its
 /// spans.
+#[inline(always)]
 pub(crate) fn parse(
     input: &[u8],
     progress: &mut Progress,

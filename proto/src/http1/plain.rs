@@ -33,27 +33,28 @@ pub(super) fn field_lines(section: &[u8], at: usize, spans: &mut [Span]) -> (usi
 
 /// The field line at the beginning of `bytes`, which lies `at` bytes into its section, and what
 /// follows its CRLF. One blank follows the colon, and the value is ASCII and not empty.
+///
+/// The end of the line is looked for from its beginning, not from the end of the name: the processor
+/// is at the next line while it still looks at this name.
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "a section has less than 4 GiB, a name less than 64 KiB")]
 fn field_line(bytes: &[u8], at: usize) -> Option<(Span, &[u8])> {
-    let plain = grammar::plain_name_len(bytes);
-    let name_len = match bytes.get(plain)? {
-        b':' => plain,
-        // The end of the section, as a rule.
-        b'\r' => return None,
-        _ => grammar::token_len(bytes),
-    };
-    let (name, rest) = bytes.split_at_checked(name_len)?;
-    let [b':', b' ', text @ ..] = rest else {
+    let (line, rest) = bytes.split_at_checked(grammar::plain_text_len(bytes))?;
+    let ([_, ..], [b'\r', b'\n', after @ ..]) = (line, rest) else {
         return None;
     };
-    let (value, rest) = text.split_at_checked(grammar::plain_text_len(text))?;
-    let [b'\r', b'\n', after @ ..] = rest else {
+    let plain = grammar::plain_name_len(bytes);
+    let name_len = match line.get(plain)? {
+        b':' => plain,
+        _ => grammar::token_len(line),
+    };
+    let (name, rest) = line.split_at_checked(name_len)?;
+    let [b':', b' ', value @ ..] = rest else {
         return None;
     };
     // One comparison for an empty name and for one that is too long.
     let short = (1..=usize::from(u16::MAX)).contains(&name_len);
-    if !short || matches!(text, [..=b' ', ..]) || matches!(value, [.., b' ']) {
+    if !short || matches!(value, [] | [b' ', ..] | [.., b' ']) {
         return None;
     }
     let span = Span {
