@@ -18,17 +18,16 @@ use crate::grammar;
 #[inline(never)]
 pub(super) fn field_lines(section: &[u8], at: usize, spans: &mut [Span]) -> (usize, usize) {
     let mut rest = section.get(at..).unwrap_or_default();
-    let mut fields = 0_usize;
-    for slot in spans {
+    let room = spans.len();
+    for (fields, slot) in spans.iter_mut().enumerate() {
         let at = section.len().wrapping_sub(rest.len());
         let Some((span, after)) = field_line(rest, at) else {
-            break;
+            return (fields, at);
         };
         *slot = span;
         rest = after;
-        fields = fields.wrapping_add(1);
     }
-    (fields, section.len().wrapping_sub(rest.len()))
+    (room, section.len().wrapping_sub(rest.len()))
 }
 
 /// The field line at the beginning of `bytes`, which lies `at` bytes into its section, and what
@@ -40,18 +39,16 @@ pub(super) fn field_lines(section: &[u8], at: usize, spans: &mut [Span]) -> (usi
 #[expect(clippy::cast_possible_truncation, reason = "a section has less than 4 GiB, a name less than 64 KiB")]
 fn field_line(bytes: &[u8], at: usize) -> Option<(Span, &[u8])> {
     let (line, rest) = bytes.split_at_checked(grammar::plain_text_len(bytes))?;
-    let ([_, ..], [b'\r', b'\n', after @ ..]) = (line, rest) else {
+    if line.is_empty() {
         return None;
+    }
+    let after = rest.strip_prefix(b"\r\n")?;
+    let name_len = grammar::plain_name_len(bytes);
+    let (name, value) = match line.split_at_checked(name_len)? {
+        (name, [b':', b' ', value @ ..]) => (name, value),
+        _ => other_name(line)?,
     };
-    let plain = grammar::plain_name_len(bytes);
-    let name_len = match line.get(plain)? {
-        b':' => plain,
-        _ => grammar::token_len(line),
-    };
-    let (name, rest) = line.split_at_checked(name_len)?;
-    let [b':', b' ', value @ ..] = rest else {
-        return None;
-    };
+    let name_len = name.len();
     // One comparison for an empty name and for one that is too long.
     let short = (1..=usize::from(u16::MAX)).contains(&name_len);
     if !short || matches!(value, [] | [b' ', ..] | [.., b' ']) {
@@ -65,6 +62,13 @@ fn field_line(bytes: &[u8], at: usize) -> Option<(Span, &[u8])> {
         known: Known::of(name),
     };
     Some((span, after))
+}
+
+/// Splits a line whose name has other characters than letters, digits and `-`.
+#[inline(never)]
+fn other_name(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (name, rest) = line.split_at_checked(grammar::token_len(line))?;
+    Some((name, rest.strip_prefix(b": ")?))
 }
 
 /// The request line at the beginning of `bytes`, and its length with CRLF. Its target is in
