@@ -16,41 +16,42 @@ pub(crate) enum Known {
 }
 
 impl Known {
-    /// What `name` means, which has to be a token. Most names are dismissed by their first letter.
+    /// What `name` means, which has to be a token. Nearly all names are dismissed by their length and
+    /// their first letter together.
     #[inline(always)]
     pub(crate) fn of(name: &[u8]) -> Self {
-        const LETTERS: u32 = letter(b'h') | letter(b'e') | letter(b'u') | letter(b'c') | letter(b't');
         match name {
-            [first, ..] if letter(*first) & LETTERS != 0 => Self::begun(name),
+            [first, ..] if FIRST.get(name.len() & 31) == Some(&(first | 0x20)) => Self::begun(name),
             _ => Self::Other,
         }
     }
 
-    /// The same for a name with one of those letters: by its length and its first four bytes, then by
-    /// all of them.
+    /// The same for a name that may be known: by its length and all of its bytes.
     #[inline(always)]
     fn begun(name: &[u8]) -> Self {
-        let Some(first) = name.first_chunk() else {
-            return Self::Other;
-        };
-        let first = u32::from_le_bytes(*first) | 0x2020_2020;
-        let begins = |with: &[u8; 4]| first == u32::from_le_bytes(*with);
         match name.len() {
-            4 if begins(b"host") => Self::Host,
-            6 if begins(b"expe") && covers::<4>(name, b"expect") => Self::Expect,
-            7 if begins(b"upgr") && covers::<4>(name, b"upgrade") => Self::Upgrade,
-            10 if begins(b"conn") && covers::<8>(name, b"connection") => Self::Connection,
-            14 if begins(b"cont") && covers::<8>(name, b"content-length") => Self::ContentLength,
-            17 if begins(b"tran") && covers::<16>(name, b"transfer-encoding") => Self::TransferEncoding,
+            4 if covers::<4>(name, b"host") => Self::Host,
+            6 if covers::<4>(name, b"expect") => Self::Expect,
+            7 if covers::<4>(name, b"upgrade") => Self::Upgrade,
+            10 if covers::<8>(name, b"connection") => Self::Connection,
+            14 if covers::<8>(name, b"content-length") => Self::ContentLength,
+            17 if covers::<16>(name, b"transfer-encoding") => Self::TransferEncoding,
             _ => Self::Other,
         }
     }
 }
 
-/// A bit for each letter, the same in both cases. Some other characters share them.
-const fn letter(b: u8) -> u32 {
-    1 << (b & 31)
-}
+/// The first letter of the known name of each length, which is another one for each.
+const FIRST: [u8; 32] = {
+    let mut first = [0; 32];
+    first[4] = b'h';
+    first[6] = b'e';
+    first[7] = b'u';
+    first[10] = b'c';
+    first[14] = b'c';
+    first[17] = b't';
+    first
+};
 
 /// Whether `name` is `known` in any case, by its first `N` bytes and its last `N`; `known` has `N` to
 /// `2 * N`.
