@@ -110,7 +110,7 @@ impl Loop {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
-            let now = self.thread.shared.now();
+            let now = self.thread.shared.tick();
             for event in &events {
                 let token = event.token().0;
                 if token == LISTENER && !self.paused {

@@ -12,7 +12,8 @@ use clap::Parser as _;
 use sinew_proto::{Instant, http1::CloseAction};
 use slab::Slab;
 
-use crate::ring::{Buffer, Done, Ring};
+use crate::pool::Buffer;
+use crate::ring::{Done, Ring};
 use crate::service::{HIGH_WATER, Options, Session, Shared};
 
 /// Stands for the listener among the deadlines; the others are places in the slab.
@@ -59,13 +60,21 @@ struct Connection {
     tail: Vec<u8>,
     /// What waits to be sent, after what the kernel has.
     out: Vec<u8>,
-    /// The operations that are under way, at most one of each.
-    receiving: bool,
+    receiving: Receiving,
     sending: bool,
     write_shut: bool,
     over: bool,
     /// The entry among the deadlines.
     armed: Option<Instant>,
+}
+
+/// The operation that receives.
+#[derive(Clone, Copy, PartialEq)]
+enum Receiving {
+    No,
+    Yes,
+    /// It was told to stop, and has not ended yet.
+    Stopping,
 }
 
 impl Loop {
@@ -76,12 +85,12 @@ impl Loop {
             let due = self.deadlines.first().map(|(due, _)| *due);
             let patience = due.map(|due| due.saturating_since(self.thread.shared.now()));
             self.thread.ring.wait(patience)?;
-            let now = self.thread.shared.now();
-            while let Some(done) = self.thread.ring.next()? {
+            let now = self.thread.shared.tick();
+            while let Some(done) = self.thread.ring.next() {
                 match done {
                     Done::Accepted { result, more } => self.accepted(result, more, now)?,
-                    Done::Received { token, result } => {
-                        self.connections[token].received(result, &mut self.thread, now);
+                    Done::Received { token, result, more } => {
+                        self.connections[token].received(result, more, &mut self.thread, now);
                         self.turn(token, now);
                     }
                     Done::Sent { token, result, bytes } => {
@@ -96,6 +105,7 @@ impl Loop {
                     self.thread.ring.accept(&self.listener);
                 } else if let Some(connection) = self.connections.get_mut(token) {
                     connection.armed = None;
+                    connection.work(&[], &mut self.thread.shared, now);
                     self.turn(token, now);
                 }
             }
@@ -106,17 +116,19 @@ impl Loop {
         match result {
             Ok(socket) => {
                 let _ = socket.set_nodelay(true);
-                let token = self.connections.insert(Connection {
+                let mut connection = Connection {
                     socket,
                     session: Session::new(&self.thread.shared.config),
                     tail: Vec::new(),
                     out: Vec::new(),
-                    receiving: false,
+                    receiving: Receiving::No,
                     sending: false,
                     write_shut: false,
                     over: false,
                     armed: None,
-                });
+                };
+                connection.work(&[], &mut self.thread.shared, now); // its time counts from here
+                let token = self.connections.insert(connection);
                 self.turn(token, now);
             }
             Err(error) if error.kind() == ErrorKind::InvalidInput => {
@@ -147,7 +159,7 @@ impl Loop {
             if let Some(armed) = connection.armed.take() {
                 self.deadlines.remove(&(armed, token));
             }
-            if connection.receiving || connection.sending {
+            if connection.receiving != Receiving::No || connection.sending {
                 let _ = connection.socket.shutdown(Shutdown::Both); // ends both at once
             } else {
                 self.connections.remove(token); // closes the socket
@@ -165,26 +177,12 @@ impl Loop {
 }
 
 impl Connection {
-    /// Works on the input, sends, closes, receives, in this order.
+    /// Sends, works on what is left, closes, receives, in this order.
     fn turn(&mut self, token: usize, thread: &mut Thread, now: Instant) {
-        loop {
-            let used = self.session.turn(&self.tail, &mut thread.shared, &mut self.out, now);
-            self.tail.drain(..used);
-            let was_high = self.out.len() >= HIGH_WATER;
-            if self.sending || self.out.is_empty() {
-                break;
-            }
-            let next = thread.spares.pop().unwrap_or_default();
-            thread.ring.send(&self.socket, token, std::mem::replace(&mut self.out, next));
-            self.sending = true;
-            self.session.core.written(false, true, now);
-            if !was_high {
-                break;
-            }
-            // There may be more to answer.
-        }
-        if self.tail.is_empty() {
-            self.tail = Vec::new();
+        let mut was_high = self.out.len() >= HIGH_WATER;
+        while self.send(token, thread, now) && was_high {
+            self.work(&[], &mut thread.shared, now); // there may be more to answer
+            was_high = self.out.len() >= HIGH_WATER;
         }
         match self.session.core.close_action() {
             CloseAction::None => {}
@@ -197,31 +195,61 @@ impl Connection {
             CloseAction::Linger => {}
         }
         let wants_read = self.session.core.wants_read() && self.out.len() < HIGH_WATER;
-        if wants_read && !self.over && !self.receiving {
-            thread.ring.receive(&self.socket, token);
-            self.receiving = true;
+        match self.receiving {
+            Receiving::No if wants_read && !self.over => {
+                thread.ring.receive(&self.socket, token);
+                self.receiving = Receiving::Yes;
+            }
+            Receiving::Yes if !wants_read => {
+                thread.ring.stop_receiving(token);
+                self.receiving = Receiving::Stopping;
+            }
+            _ => {}
         }
     }
 
-    /// The bytes are worked on where they are, unless older ones come first.
-    fn received(&mut self, result: io::Result<Buffer>, thread: &mut Thread, now: Instant) {
-        self.receiving = false;
+    /// Gives the kernel what waits, if it has nothing yet.
+    fn send(&mut self, token: usize, thread: &mut Thread, now: Instant) -> bool {
+        if self.sending || self.out.is_empty() {
+            return false;
+        }
+        let next = thread.spares.pop().unwrap_or_default();
+        thread.ring.send(&self.socket, token, std::mem::replace(&mut self.out, next));
+        self.sending = true;
+        self.session.core.written(false, true, now);
+        true
+    }
+
+    /// Bytes have come. What comes after receiving was told to stop is at most what one turn brings.
+    fn received(&mut self, result: io::Result<Buffer>, more: bool, thread: &mut Thread, now: Instant) {
+        if !more {
+            self.receiving = Receiving::No;
+        }
         match result {
-            Ok(buffer) if buffer.is_empty() => {
-                self.session.core.end_of_input(now);
-                thread.ring.recycle(buffer);
-            }
             Ok(buffer) => {
-                let mut input = &*buffer;
-                if self.tail.is_empty() {
-                    let used = self.session.turn(input, &mut thread.shared, &mut self.out, now);
-                    input = &input[used..];
+                if buffer.is_empty() {
+                    self.session.core.end_of_input(now);
                 }
-                self.tail.extend_from_slice(input);
+                self.work(&buffer, &mut thread.shared, now);
                 thread.ring.recycle(buffer);
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(_) => self.over = true,
+        }
+    }
+
+    /// The bytes are worked on where they are, unless older ones come first.
+    fn work(&mut self, input: &[u8], shared: &mut Shared, now: Instant) {
+        if self.tail.is_empty() {
+            let used = self.session.turn(input, shared, &mut self.out, now);
+            self.tail.extend_from_slice(&input[used..]);
+            return;
+        }
+        self.tail.extend_from_slice(input);
+        let used = self.session.turn(&self.tail, shared, &mut self.out, now);
+        self.tail.drain(..used);
+        if self.tail.is_empty() {
+            self.tail = Vec::new();
         }
     }
 

@@ -1,4 +1,4 @@
-//! The protocol core on io_uring: one thread, one ring, any number of connections. Linux 5.19 or newer.
+//! The protocol core on io_uring: one thread, one ring, any number of connections. Linux 6.1 or newer.
 //!
 //! What is answered stands in `service/mod.rs`, as for `mio_loop`. What differs is who waits: a ring is
 //! told to do things, and says when they are done.
@@ -6,6 +6,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `event_loop.rs` | the loop: completions, deadlines, closing |
+//! | `pool.rs` | the buffers for reading, lent to the kernel |
 //! | `ring.rs` | the ring behind a safe face, and the only `unsafe` of this repository |
 //!
 //! `cargo run --release --example io_uring_loop`, then `curl -T file localhost:8080`. Where the kernel
@@ -14,6 +15,8 @@
 
 #[cfg(target_os = "linux")]
 mod event_loop;
+#[cfg(target_os = "linux")]
+mod pool;
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the kernel uses memory that the compiler cannot watch: see the file")]
 mod ring;

@@ -1,30 +1,25 @@
 //! io_uring with owned buffers: whoever starts an operation gives its memory away, and gets it back
 //! when the operation is done. So the interface is safe, and whoever uses it cannot break it.
 //!
-//! Invariant, on which both `unsafe` blocks rest: memory that the kernel may touch lies in `pool` or
+//! Invariant, on which the `unsafe` blocks rest: memory that the kernel may touch lies in `pool` or
 //! in `sends`, and nothing reads, writes, moves or frees it there. It is taken out when the kernel has
 //! said that it is done with it, and not before; a ring that is dropped leaks what was not taken out.
 //!
-//! Buffers for reading are lent to the kernel, all in one pool. It picks one when bytes have come: a
-//! connection that waits holds none.
+//! Nothing is told to the kernel before [`Ring::wait`], and then everything in one call, which also
+//! brings what is done by then. Only inside that call does the kernel work for this ring.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
-use std::ops::Deref;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
-use std::ptr;
 use std::time::Duration;
 
 use io_uring::types::{Fd, SubmitArgs, Timespec};
-use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
+use io_uring::{IoUring, cqueue, opcode, squeue};
 use slab::Slab;
 
-const ENTRIES: u32 = 1024;
-const BUFFERS: u16 = 64;
-const BUFFER_SIZE: u16 = 16 * 1024;
+use crate::pool::{Buffer, GROUP, Pool};
 
-/// The name of the pool.
-const GROUP: u16 = 0;
+const ENTRIES: u32 = 1024;
 
 /// What an operation is, in the lowest bits of its user data. Above them: the connection it is for, or
 /// the place of its bytes in `sends`.
@@ -32,12 +27,11 @@ const KIND: u64 = 3;
 const ACCEPT: u64 = 0;
 const RECEIVE: u64 = 1;
 const SEND: u64 = 2;
-const PROVIDE: u64 = 3;
+const CANCEL: u64 = 3;
 
 pub(crate) struct Ring {
     kernel: IoUring,
-    /// By number. Empty while the loop has it.
-    pool: Vec<Vec<u8>>,
+    pool: Pool,
     sends: Slab<Send>,
 }
 
@@ -46,30 +40,14 @@ struct Send {
     bytes: Vec<u8>,
 }
 
-/// What is done.
+/// What is done. Without `more` the operation has ended, and has to be started again for others.
 pub(crate) enum Done {
-    /// A connection came. Without `more` there will be no other before the next [`Ring::accept`].
+    /// A connection came.
     Accepted { result: io::Result<TcpStream>, more: bool },
-    /// Bytes came; none at the end. `WouldBlock`: to be tried again.
-    Received { token: usize, result: io::Result<Buffer> },
+    /// Bytes came; none at the end. `WouldBlock`: there were no buffers, or it was told to stop.
+    Received { token: usize, result: io::Result<Buffer>, more: bool },
     /// So many of the bytes were sent. Here they are.
     Sent { token: usize, result: io::Result<usize>, bytes: Vec<u8> },
-}
-
-/// What was received. To be given back by [`Ring::recycle`].
-pub(crate) struct Buffer {
-    /// Which one of the pool; `None` at the end of the input.
-    number: Option<u16>,
-    bytes: Vec<u8>,
-    len: usize,
-}
-
-impl Deref for Buffer {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
 }
 
 impl Ring {
@@ -78,23 +56,25 @@ impl Ring {
     /// # Errors
     /// `Unsupported` or `PermissionDenied` if not.
     pub(crate) fn new() -> io::Result<Self> {
-        let kernel = IoUring::new(ENTRIES)?;
-        let mut probe = Probe::new();
-        kernel.submitter().register_probe(&mut probe)?;
-        let codes =
-            [opcode::Accept::CODE, opcode::Recv::CODE, opcode::Send::CODE, opcode::ProvideBuffers::CODE];
-        let has = kernel.params();
-        let features =
-            has.is_feature_nodrop() && has.is_feature_ext_arg() && has.is_feature_skip_cqe_on_success();
-        if !features || codes.iter().any(|code| !probe.is_supported(*code)) {
-            return Err(io::Error::new(io::ErrorKind::Unsupported, "the kernel is too old"));
-        }
-        let pool = vec![Vec::new(); usize::from(BUFFERS)];
-        let mut ring = Self { kernel, pool, sends: Slab::new() };
-        for number in 0..BUFFERS {
-            ring.provide(number, vec![0; usize::from(BUFFER_SIZE)]);
-        }
+        // The youngest thing in use is the deferred work, of Linux 6.1: who has that, has the others.
+        let kernel = IoUring::builder().setup_single_issuer().setup_defer_taskrun().build(ENTRIES);
+        let kernel = kernel.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => {
+                io::Error::new(io::ErrorKind::Unsupported, "the kernel is older than Linux 6.1")
+            }
+            _ => error,
+        })?;
+        let mut ring = Self { kernel, pool: Pool::new(), sends: Slab::new() };
+        ring.register()?;
         Ok(ring)
+    }
+
+    /// Lends the buffers for reading to the kernel.
+    fn register(&mut self) -> io::Result<()> {
+        let (address, entries) = self.pool.table();
+        // SAFETY: there is a table of so many entries at this address, and it stays there: it has an
+        // allocation of its own, which a ring that is dropped leaks.
+        unsafe { self.kernel.submitter().register_buf_ring_with_flags(address, entries, GROUP, 0) }
     }
 
     /// Takes connections until told that there will be no more.
@@ -103,12 +83,17 @@ impl Ring {
         self.push(&accept.build().user_data(ACCEPT));
     }
 
-    /// Receives once. The socket is to stay open until that is done.
+    /// Receives until told that there will be no more. The socket is to stay open until then.
     pub(crate) fn receive(&mut self, socket: &TcpStream, token: usize) {
-        // No address: the kernel takes a buffer of the pool.
-        let receive = opcode::Recv::new(Fd(socket.as_raw_fd()), ptr::null_mut(), BUFFER_SIZE.into());
-        let receive = receive.buf_group(GROUP).build().flags(squeue::Flags::BUFFER_SELECT);
-        self.push(&receive.user_data(RECEIVE | (token as u64) << 2));
+        // The kernel takes a buffer of the pool when bytes have come: a connection that waits holds none.
+        let receive = opcode::RecvMulti::new(Fd(socket.as_raw_fd()), GROUP);
+        self.push(&receive.build().user_data(RECEIVE | (token as u64) << 2));
+    }
+
+    /// Has receiving end soon, with `WouldBlock`. What has come by then is told before.
+    pub(crate) fn stop_receiving(&mut self, token: usize) {
+        let cancel = opcode::AsyncCancel::new(RECEIVE | (token as u64) << 2).build();
+        self.push(&cancel.flags(squeue::Flags::SKIP_SUCCESS).user_data(CANCEL));
     }
 
     /// Sends once, perhaps not all. The socket is to stay open until that is done.
@@ -122,9 +107,7 @@ impl Ring {
 
     /// Lends the buffer to the kernel again.
     pub(crate) fn recycle(&mut self, buffer: Buffer) {
-        if let Some(number) = buffer.number {
-            self.provide(number, buffer.bytes);
-        }
+        self.pool.put(buffer);
     }
 
     /// Tells the kernel what there is to do, and waits until something is done, or so long.
@@ -140,69 +123,41 @@ impl Ring {
     }
 
     /// The next thing that is done.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Done>> {
+    pub(crate) fn next(&mut self) -> Option<Done> {
         loop {
-            let Some(entry) = self.kernel.completion().next() else { return Ok(None) };
+            let entry = self.kernel.completion().next()?;
             let (kind, place) = (entry.user_data() & KIND, (entry.user_data() >> 2) as usize);
+            let more = cqueue::more(entry.flags());
             let result = match usize::try_from(entry.result()) {
                 Ok(result) => Ok(result),
                 Err(_) => Err(io::Error::from_raw_os_error(-entry.result())),
             };
-            return Ok(Some(match kind {
-                ACCEPT => Done::Accepted {
-                    result: result.map(|_| adopt(&entry)),
-                    more: cqueue::more(entry.flags()),
-                },
-                RECEIVE => Done::Received { token: place, result: self.received(&entry, result) },
+            return Some(match kind {
+                ACCEPT => Done::Accepted { result: result.map(|_| adopt(&entry)), more },
+                RECEIVE => Done::Received { token: place, result: self.received(&entry, result), more },
                 SEND => {
                     let Send { token, bytes } = self.sends.remove(place);
                     Done::Sent { token, result, bytes }
                 }
-                _ => match result {
-                    Ok(_) => continue,
-                    Err(error) => return Err(error),
-                },
-            }));
+                // There was nothing to stop any more.
+                _ => continue,
+            });
         }
     }
 
     fn received(&mut self, entry: &cqueue::Entry, result: io::Result<usize>) -> io::Result<Buffer> {
-        let number = cqueue::buffer_select(entry.flags());
-        let bytes = number.map(|number| std::mem::take(&mut self.pool[usize::from(number)]));
-        let mut buffer = Buffer { number, bytes: bytes.unwrap_or_default(), len: 0 };
-        match result {
-            Ok(len) => {
-                buffer.len = len;
-                Ok(buffer)
-            }
-            Err(error) => {
-                self.recycle(buffer);
-                // All buffers are in use for the moment.
-                let again = error.raw_os_error() == Some(libc::ENOBUFS);
-                Err(if again { io::ErrorKind::WouldBlock.into() } else { error })
-            }
-        }
-    }
-
-    fn provide(&mut self, number: u16, bytes: Vec<u8>) {
-        let place = &mut self.pool[usize::from(number)];
-        if !place.is_empty() {
-            return; // the kernel has it: what came is a buffer of another ring
-        }
-        *place = bytes;
-        let address = place.as_mut_ptr();
-        let provide = opcode::ProvideBuffers::new(address, BUFFER_SIZE.into(), 1, GROUP, number);
-        // Completes only if it fails.
-        self.push(&provide.build().flags(squeue::Flags::SKIP_SUCCESS).user_data(PROVIDE));
+        let buffer = self.pool.take(cqueue::buffer_select(entry.flags()), *result.as_ref().unwrap_or(&0));
+        result.map(|_| buffer).map_err(|error| match error.raw_os_error() {
+            Some(libc::ENOBUFS | libc::ECANCELED) => io::ErrorKind::WouldBlock.into(),
+            _ => error,
+        })
     }
 
     fn push(&mut self, entry: &squeue::Entry) {
-        // SAFETY: an entry is made by one of the functions above, and has at most one address in it.
-        // `accept` and `receive` give none. `send` gives that of a `Vec` in `sends`, with its length; it
-        // stays there until the one completion of this entry names its place. `provide` gives that of a
-        // `Vec` of BUFFER_SIZE bytes in `pool`; it stays there until the one completion of a receive
-        // that names its number. The memory of a `Vec` stays where it is when the `Vec` itself moves
-        // (`sends` may grow). Dropping the ring leaks them all.
+        // SAFETY: an entry is made by one of the functions above. `send` gives the address of a `Vec` in
+        // `sends`, with its length; it stays there until the one completion of this entry names its
+        // place. The memory of a `Vec` stays where it is when the `Vec` itself moves (`sends` may grow).
+        // The others give no address. Dropping the ring leaks what is left.
         while unsafe { self.kernel.submission().push(entry) }.is_err() {
             // The queue is full. The kernel empties it, even if it has something to complain of.
             let _ = self.kernel.submit();
@@ -219,8 +174,8 @@ fn adopt(entry: &cqueue::Entry) -> TcpStream {
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        // Closing a ring does not wait for what it has begun: the kernel may still write here.
-        std::mem::forget(std::mem::take(&mut self.pool));
+        // Closing a ring does not wait for what it has begun: the kernel may still read and write here.
+        std::mem::forget(std::mem::replace(&mut self.pool, Pool::empty()));
         std::mem::forget(std::mem::take(&mut self.sends));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | GET, HEAD | `hello` |
+//! | GET, HEAD | `hello`; of `/plaintext`, what servers are compared by: `Hello, World!` |
 //! | POST, PUT | the body, sent back while it arrives |
 //! | anything else | 501 |
 
@@ -24,15 +24,28 @@ pub(crate) struct Shared {
     fields: FieldTable,
     text: FieldLines,
     dates: DateCache,
+    date: HttpDate,
     clock: Clock,
 }
 
 impl Shared {
     pub(crate) fn new(config: Config) -> Self {
         let mut text = FieldLines::new();
+        text.append("server", "sinew").expect("a valid field");
         text.append("content-type", "text/plain").expect("a valid field");
         let fields = FieldTable::new(&config);
-        Self { config, fields, text, dates: DateCache::new(0), clock: Clock::now() }
+        let dates = DateCache::new(0);
+        let mut shared =
+            Self { config, fields, text, date: HttpDate::from_unix(0), dates, clock: Clock::now() };
+        shared.tick();
+        shared
+    }
+
+    /// The time, and the date of the answers until the next call: once in a turn of the loop.
+    pub(crate) fn tick(&mut self) -> Instant {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.date = *self.dates.at(unix.as_secs());
+        self.now()
     }
 
     /// The time, as the core wants it: since an epoch of ours.
@@ -66,8 +79,7 @@ impl Session {
         out: &mut Vec<u8>,
         now: Instant,
     ) -> usize {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let date = *shared.dates.at(unix.as_secs());
+        let date = shared.date;
         if let Err(error) = self.core.handle_timeout(now) {
             self.core.fail(&error, Some(&date), out); // 408
         }
@@ -105,6 +117,9 @@ impl Session {
         out: &mut Vec<u8>,
     ) -> Result<(), SendError> {
         let (status, fields, body) = match head.method() {
+            "GET" | "HEAD" if head.path() == "/plaintext" => {
+                (StatusCode::OK, Some(text), b"Hello, World!".as_slice())
+            }
             "GET" | "HEAD" => (StatusCode::OK, Some(text), b"hello\n".as_slice()),
             "POST" | "PUT" => {
                 self.core.send_continue(out); // if the client waits for it
