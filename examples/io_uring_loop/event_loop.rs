@@ -13,7 +13,7 @@ use sinew_proto::{Instant, http1::CloseAction};
 use slab::Slab;
 
 use crate::pool::Buffer;
-use crate::ring::{Done, Ring};
+use crate::ring::{Done, Ring, Socket};
 use crate::service::{HIGH_WATER, Options, Session, Shared};
 
 /// Stands for the listener among the deadlines; the others are places in the slab.
@@ -54,7 +54,7 @@ struct Thread {
 }
 
 struct Connection {
-    socket: TcpStream,
+    socket: Socket,
     session: Session,
     /// Input that the core wants to see again, with more behind it.
     tail: Vec<u8>,
@@ -116,8 +116,10 @@ impl Loop {
         match result {
             Ok(socket) => {
                 let _ = socket.set_nodelay(true);
-                let mut connection = Connection {
-                    socket,
+                let place = self.connections.vacant_entry();
+                let token = place.key();
+                let connection = place.insert(Connection {
+                    socket: self.thread.ring.open(socket, token),
                     session: Session::new(&self.thread.shared.config),
                     tail: Vec::new(),
                     out: Vec::new(),
@@ -126,9 +128,8 @@ impl Loop {
                     write_shut: false,
                     over: false,
                     armed: None,
-                };
+                });
                 connection.work(&[], &mut self.thread.shared, now); // its time counts from here
-                let token = self.connections.insert(connection);
                 self.turn(token, now);
             }
             Err(error) if error.kind() == ErrorKind::InvalidInput => {
@@ -162,7 +163,8 @@ impl Loop {
             if connection.receiving != Receiving::No || connection.sending {
                 let _ = connection.socket.shutdown(Shutdown::Both); // ends both at once
             } else {
-                self.connections.remove(token); // closes the socket
+                let connection = self.connections.remove(token);
+                self.thread.ring.close(connection.socket);
             }
             return;
         }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 pub(crate) const GROUP: u16 = 0;
 
 /// A power of two. So many connections can be read from in one turn of the loop.
-const BUFFERS: u16 = 256;
+const BUFFERS: u16 = 64;
 const BUFFER_SIZE: u16 = 4 * 1024;
 
 pub(crate) struct Pool {

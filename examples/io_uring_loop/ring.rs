@@ -9,17 +9,21 @@
 //! brings what is done by then. Only inside that call does the kernel work for this ring.
 
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::time::Duration;
 
-use io_uring::types::{Fd, SubmitArgs, Timespec};
+use io_uring::types::{Fd, Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 use slab::Slab;
 
 use crate::pool::{Buffer, GROUP, Pool};
 
 const ENTRIES: u32 = 1024;
+
+/// So many sockets, at most, are known to the ring by the number of their connection, which spares a
+/// look into the table of descriptors for each operation.
+const SLOTS: u32 = 4096;
 
 /// What an operation is, in the lowest bits of its user data. Above them: the connection it is for, or
 /// the place of its bytes in `sends`.
@@ -33,11 +37,24 @@ pub(crate) struct Ring {
     kernel: IoUring,
     pool: Pool,
     sends: Slab<Send>,
+    slots: u32,
 }
 
 struct Send {
     token: usize,
     bytes: Vec<u8>,
+}
+
+/// A socket, and whether the ring knows it by number: then that holds it open too, until [`Ring::close`].
+pub(crate) struct Socket {
+    stream: TcpStream,
+    slot: Option<u32>,
+}
+
+impl Socket {
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.stream.shutdown(how)
+    }
 }
 
 /// What is done. Without `more` the operation has ended, and has to be started again for others.
@@ -64,13 +81,17 @@ impl Ring {
             }
             _ => error,
         })?;
-        let mut ring = Self { kernel, pool: Pool::new(), sends: Slab::new() };
-        ring.register()?;
+        let mut ring = Self { kernel, pool: Pool::new(), sends: Slab::new(), slots: SLOTS };
+        ring.lend()?;
+        // There may be no more of them than descriptors. With none it works too.
+        while ring.slots > 0 && ring.kernel.submitter().register_files_sparse(ring.slots).is_err() {
+            ring.slots /= 2;
+        }
         Ok(ring)
     }
 
     /// Lends the buffers for reading to the kernel.
-    fn register(&mut self) -> io::Result<()> {
+    fn lend(&mut self) -> io::Result<()> {
         let (address, entries) = self.pool.table();
         // SAFETY: there is a table of so many entries at this address, and it stays there: it has an
         // allocation of its own, which a ring that is dropped leaks.
@@ -83,10 +104,31 @@ impl Ring {
         self.push(&accept.build().user_data(ACCEPT));
     }
 
+    /// Makes a socket known by the number of its connection, which no other has before it is closed.
+    pub(crate) fn open(&mut self, stream: TcpStream, token: usize) -> Socket {
+        let register = |slot: &u32| {
+            *slot < SLOTS
+                && self.kernel.submitter().register_files_update(*slot, &[stream.as_raw_fd()]).is_ok()
+        };
+        let slot = u32::try_from(token).ok().filter(register);
+        Socket { stream, slot }
+    }
+
+    /// Closes a socket of which no operation is under way.
+    pub(crate) fn close(&mut self, socket: Socket) {
+        if let Some(slot) = socket.slot {
+            let cleared = self.kernel.submitter().register_files_update(slot, &[-1]);
+            debug_assert!(cleared.is_ok(), "{cleared:?}");
+        }
+    }
+
     /// Receives until told that there will be no more. The socket is to stay open until then.
-    pub(crate) fn receive(&mut self, socket: &TcpStream, token: usize) {
+    pub(crate) fn receive(&mut self, socket: &Socket, token: usize) {
         // The kernel takes a buffer of the pool when bytes have come: a connection that waits holds none.
-        let receive = opcode::RecvMulti::new(Fd(socket.as_raw_fd()), GROUP);
+        let receive = match socket.slot {
+            Some(slot) => opcode::RecvMulti::new(Fixed(slot), GROUP),
+            None => opcode::RecvMulti::new(Fd(socket.stream.as_raw_fd()), GROUP),
+        };
         self.push(&receive.build().user_data(RECEIVE | (token as u64) << 2));
     }
 
@@ -97,11 +139,14 @@ impl Ring {
     }
 
     /// Sends once, perhaps not all. The socket is to stay open until that is done.
-    pub(crate) fn send(&mut self, socket: &TcpStream, token: usize, bytes: Vec<u8>) {
+    pub(crate) fn send(&mut self, socket: &Socket, token: usize, bytes: Vec<u8>) {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let place = self.sends.insert(Send { token, bytes });
         let address = self.sends[place].bytes.as_ptr();
-        let send = opcode::Send::new(Fd(socket.as_raw_fd()), address, len);
+        let send = match socket.slot {
+            Some(slot) => opcode::Send::new(Fixed(slot), address, len),
+            None => opcode::Send::new(Fd(socket.stream.as_raw_fd()), address, len),
+        };
         self.push(&send.build().user_data(SEND | (place as u64) << 2));
     }
 

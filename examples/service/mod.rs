@@ -117,7 +117,7 @@ impl Session {
         out: &mut Vec<u8>,
     ) -> Result<(), SendError> {
         let (status, fields, body) = match head.method() {
-            "GET" | "HEAD" if head.path() == "/plaintext" => {
+            "GET" | "HEAD" if head.target() == "/plaintext" => {
                 (StatusCode::OK, Some(text), b"Hello, World!".as_slice())
             }
             "GET" | "HEAD" => (StatusCode::OK, Some(text), b"hello\n".as_slice()),
