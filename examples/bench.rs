@@ -4,7 +4,7 @@
 //! | request | answer |
 //! |---|---|
 //! | GET `/plaintext` | 13 bytes |
-//! | GET `/json` | a small JSON object |
+//! | GET `/json` | a small JSON object, serialized for each |
 //! | GET `/users/{id}` | the id, among sixty other routes |
 //! | GET `/stream` | 64 chunks of 1 KiB |
 //! | POST `/echo` | the body, streamed |
@@ -12,7 +12,8 @@
 //! Every response has `Server` and `Date`.
 
 use futures_lite::stream;
-use sinew_tokio::{Body, BodyError, Bytes, Headers, IntoResponse, Path, Response, Router, get, post};
+use serde::Serialize;
+use sinew_tokio::{Body, BodyError, Bytes, Headers, IntoResponse, Json, Path, Response, Router, get, post};
 
 const SERVER: (&str, &str) = ("server", "sinew");
 
@@ -36,8 +37,13 @@ async fn plaintext() -> impl IntoResponse {
     ([SERVER], "Hello, World!")
 }
 
+#[derive(Serialize)]
+struct Message {
+    message: &'static str,
+}
+
 async fn json() -> impl IntoResponse {
-    ([SERVER, ("content-type", "application/json")], r#"{"message":"Hello, World!"}"#)
+    ([SERVER], Json(Message { message: "Hello, World!" }))
 }
 
 async fn user(Path(id): Path<String>) -> impl IntoResponse {

@@ -4,12 +4,15 @@
 //! `README.md` says what is measured, how, and what the limits of that are.
 #![forbid(unsafe_code)]
 
+mod idle;
 mod measure;
 mod process;
 mod rates;
 mod servers;
+mod syscalls;
 mod table;
 mod verify;
+mod workers;
 mod workloads;
 
 use std::io;
@@ -21,7 +24,7 @@ use clap::Parser;
 use measure::Rounds;
 use process::Machine;
 use servers::{Programs, SERVERS, Server};
-use workloads::{WORKLOADS, Workload};
+use workloads::{SCALE, WORKERS, WORKLOADS, Workload};
 
 /// Compares HTTP servers: CPU time for a request, and requests a second
 #[derive(Debug, Parser)]
@@ -41,6 +44,18 @@ struct Options {
     /// Write all that was found to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// System calls for a request, in place of the table
+    #[arg(long)]
+    syscalls: bool,
+    /// Memory of idle connections, in place of the table
+    #[arg(long)]
+    idle: bool,
+    /// The same request over 1 to 10,000 connections, in place of the table
+    #[arg(long)]
+    scale: bool,
+    /// One thread next to two, in place of the table
+    #[arg(long)]
+    workers: bool,
     /// One short round, which fails if anything is wrong with any answer
     #[arg(long, conflicts_with_all = ["rounds", "secs"])]
     smoke: bool,
@@ -63,7 +78,23 @@ struct Bench {
     machine: Machine,
     programs: Programs,
     servers: Vec<Server>,
+    /// The limit of descriptors, of each process.
+    descriptors: u64,
 }
+
+impl Bench {
+    /// As many connections as asked for, or as the limit of descriptors leaves, which is said then.
+    fn affordable(&self, connections: usize) -> usize {
+        let limit = usize::try_from(self.descriptors.saturating_sub(SPARE)).unwrap_or(usize::MAX);
+        if connections > limit {
+            eprintln!("{connections} connections are too many for {} descriptors: {limit}", self.descriptors);
+        }
+        connections.min(limit)
+    }
+}
+
+/// Descriptors that a process needs for other things.
+const SPARE: u64 = 100;
 
 /// What a section found.
 #[derive(Default)]
@@ -88,17 +119,38 @@ fn run(options: &Options) -> io::Result<bool> {
         sections.insert(name.to_owned(), outcome.found);
         wrong.extend(outcome.wrong);
     };
-    let all = if options.work.is_empty() { WORKLOADS } else { &options.work };
-    keep("table", rates::run(&bench, "table", all, rounds(options))?);
+    let chosen = |default: &'static [Workload]| match options.work.as_slice() {
+        [] => default,
+        work => work,
+    };
+    let rounds = rounds(options);
+    if !(options.syscalls || options.idle || options.scale || options.workers) {
+        keep("table", rates::run(&bench, "Workloads", chosen(WORKLOADS), rounds)?);
+    }
+    if options.scale {
+        keep("scale", rates::run(&bench, "Connections", &scale(&bench), rounds)?);
+    }
+    if options.syscalls {
+        keep("syscalls", syscalls::run(&bench, chosen(WORKLOADS))?);
+    }
+    if options.idle {
+        keep("idle", idle::run(&bench)?);
+    }
+    if options.workers {
+        keep("workers", workers::run(&bench, chosen(WORKERS), rounds)?);
+    }
     if let Some(file) = &options.json {
         std::fs::write(file, serde_json::to_string_pretty(&sections)?)?;
     }
-    wrong.iter().for_each(|what| println!("excluded: {what}"));
+    for what in &wrong {
+        println!("excluded: {what}");
+    }
     Ok(wrong.is_empty())
 }
 
 fn prepare(options: &Options) -> io::Result<Bench> {
     let machine = Machine::look()?;
+    let descriptors = Machine::raise_descriptors()?;
     if machine.cores() < 2 {
         eprintln!("there is one core: client and servers share it");
     }
@@ -107,7 +159,15 @@ fn prepare(options: &Options) -> io::Result<Bench> {
     eprintln!("building");
     programs.build(&servers)?;
     machine.check()?;
-    Ok(Bench { machine, programs, servers })
+    Ok(Bench { machine, programs, servers, descriptors })
+}
+
+/// The numbers of connections that the limit of descriptors allows.
+fn scale(bench: &Bench) -> Vec<Workload> {
+    let affordable = |workload: &&Workload| {
+        usize::try_from(workload.connections).is_ok_and(|count| bench.affordable(count) == count)
+    };
+    SCALE.iter().filter(affordable).copied().collect()
 }
 
 fn rounds(options: &Options) -> Rounds {

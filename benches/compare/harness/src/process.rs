@@ -119,7 +119,7 @@ impl std::error::Error for Interrupted {}
 
 /// Whether an error is that.
 pub(crate) fn is_interrupt(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<Interrupted>())
+    matches!(error.get_ref(), Some(inner) if inner.is::<Interrupted>())
 }
 
 /// A process that is ended with this value.

@@ -22,6 +22,10 @@ enum Origin {
 /// All, in the order of the tables. What the others are compared with is the first.
 pub(crate) const SERVERS: &[Server] = &[
     Server { name: "raw-epoll", origin: Origin::Package("raw-epoll") },
+    Server { name: "may", origin: Origin::Package("peer-may") },
+    Server { name: "hyper", origin: Origin::Package("peer-hyper") },
+    Server { name: "axum", origin: Origin::Package("peer-axum") },
+    Server { name: "actix", origin: Origin::Package("peer-actix") },
     Server { name: "tokio", origin: Origin::Ours("tokio") },
     Server { name: "smol", origin: Origin::Ours("smol") },
     Server { name: "std", origin: Origin::Ours("std") },

@@ -61,3 +61,9 @@ pub(crate) const SCALE: &[Workload] = &[
     Workload { name: "1000", arguments: "", connections: 1_000, checks: &[Check::Plaintext] },
     Workload { name: "10000", arguments: "", connections: 10_000, checks: &[Check::Plaintext] },
 ];
+
+/// The rows of `--workers`.
+pub(crate) const WORKERS: &[Workload] = &[
+    Workload { name: "plaintext", arguments: "", connections: 64, checks: &[Check::Plaintext] },
+    Workload { name: "c512", arguments: "", connections: 512, checks: &[Check::Plaintext] },
+];

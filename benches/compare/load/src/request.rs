@@ -26,13 +26,13 @@ const BROWSER: &[(&str, &str)] = &[
 pub fn request(host: &str, path: &str, body: usize, browser: bool) -> Vec<u8> {
     let method = if body > 0 { "POST" } else { "GET" };
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n");
-    for (name, value) in BROWSER.iter().take(if browser { usize::MAX } else { 0 }) {
-        head += &format!("{name}: {value}\r\n");
+    if browser {
+        head.extend(BROWSER.iter().flat_map(|(name, value)| [*name, ": ", *value, "\r\n"]));
     }
     if body > 0 {
-        head += &format!("Content-Type: text/plain\r\nContent-Length: {body}\r\n");
+        head.extend(["Content-Type: text/plain\r\nContent-Length: ", &body.to_string(), "\r\n"]);
     }
-    head += "\r\n";
+    head.push_str("\r\n");
     let mut request = head.into_bytes();
     request.resize(request.len() + body, b'b');
     request
