@@ -3,8 +3,10 @@
 use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
+use std::mem;
 
 use sinew_app::{Service, Upgraded};
+use sinew_proto::Instant;
 
 use crate::http::{Budget, End, Http, Turn};
 use crate::scratch::Scratch;
@@ -22,17 +24,47 @@ pub struct Connection<I, R: Runtime, S> {
     member: Member<R, S>,
 }
 
-/// What the connection speaks. Each lies in memory of its own: tens of thousands of connections may
-/// stay in the second one for hours, and need nothing of the first.
+/// What the connection speaks. Each but the first lies in memory of its own: of tens of thousands of
+/// connections most are idle, and then need nothing of the second, or stay in the third for hours.
 enum Stage {
+    Idle(Idle),
     Http(Box<Http>),
     Upgraded(Box<dyn Upgraded>),
 }
 
+/// All there is to know of a connection that waits for a request, and has nothing else to do.
+#[derive(Clone, Copy)]
+struct Idle {
+    /// Later than anything for one that was not polled yet.
+    since: Instant,
+    peer: Option<SocketAddr>,
+}
+
+impl Idle {
+    /// What it needs to go on: as the last one of the thread that went idle has left it.
+    fn wake<R: Runtime, S: Service>(
+        self,
+        now: Instant,
+        member: &Member<R, S>,
+        scratch: &mut Scratch,
+    ) -> Box<Http> {
+        let Member { serving, place, .. } = member;
+        let refused = place.is_refused();
+        let mut http = match scratch.spare_http.take() {
+            Some((number, http)) if number == serving.number && !refused => http,
+            _ => Box::new(Http::new(&serving.config.http1, self.peer, refused)),
+        };
+        if !refused {
+            http.wait(self.since.min(now), self.peer);
+        }
+        http
+    }
+}
+
 impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
     pub(crate) fn new(io: I, member: Member<R, S>, peer: Option<SocketAddr>) -> Self {
-        let http = Http::new(&member.serving.config.http1, peer, member.place.is_refused());
-        Self { transport: Transport::new(io), stage: Stage::Http(Box::new(http)), member }
+        let stage = Stage::Idle(Idle { since: Instant::from_nanos(u64::MAX), peer });
+        Self { transport: Transport::new(io), stage, member }
     }
 }
 
@@ -40,8 +72,8 @@ impl<I: Io, R: Runtime, S: Service> Future for Connection<I, R, S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { transport, member: Member { serving, guard, .. }, stage } = self.get_mut();
-        let phase = guard.poll_phase(cx);
+        let Self { transport, member, stage } = self.get_mut();
+        let phase = member.guard.poll_phase(cx);
         if phase == Phase::Aborted {
             // What is cut short should not look complete.
             if matches!(stage, Stage::Http(http) if http.is_sending() || transport.has_output()) {
@@ -49,14 +81,12 @@ impl<I: Io, R: Runtime, S: Service> Future for Connection<I, R, S> {
             }
             return Poll::Ready(());
         }
+        let serving = &*member.serving;
         let runtime = &serving.runtime;
         if transport.is_connected() {
             ready!(transport.turn(&serving.config.http1, |transport, scratch| {
-                if let Stage::Http(http) = stage {
-                    let now = runtime.now();
-                    let budget = Budget::NEW;
-                    let turn = Turn { http, transport, serving, scratch, now, budget, switched: None };
-                    match ready!(turn.run(cx, phase)) {
+                if !matches!(stage, Stage::Upgraded(_)) {
+                    match ready!(turn_http(stage, transport, member, cx, scratch, phase)) {
                         End::Closed => return Poll::Ready(()),
                         End::Switched(protocol) => {
                             serving.counters.upgrades.add_one();
@@ -68,6 +98,7 @@ impl<I: Io, R: Runtime, S: Service> Future for Connection<I, R, S> {
             }));
         }
         match stage {
+            Stage::Idle(_) => Poll::Ready(()),
             Stage::Http(http) => {
                 if transport.is_connected() {
                     transport.disconnect();
@@ -85,6 +116,40 @@ impl<I: Io, R: Runtime, S: Service> Future for Connection<I, R, S> {
             }
         }
     }
+}
+
+/// One turn of HTTP. Who is idle after it keeps nothing but the fact.
+fn turn_http<I: Io, R: Runtime, S: Service>(
+    stage: &mut Stage,
+    transport: &mut Transport<I, R>,
+    member: &Member<R, S>,
+    cx: &mut Context<'_>,
+    scratch: &mut Scratch,
+    phase: Phase,
+) -> Poll<End> {
+    let serving = &*member.serving;
+    let now = serving.runtime.now();
+    if let Stage::Idle(idle) = *stage {
+        *stage = Stage::Http(idle.wake(now, member, scratch));
+    }
+    let Stage::Http(http) = stage else {
+        return Poll::Ready(End::Closed);
+    };
+    let budget = Budget::NEW;
+    let turn = Turn { http, transport, serving, scratch, now, budget, switched: None };
+    if let Poll::Ready(end) = turn.run(cx, phase) {
+        return Poll::Ready(end);
+    }
+    let since = if scratch.is_empty() { http.idle_since() } else { None };
+    let Some(since) = since else {
+        http.lend(scratch);
+        return Poll::Pending;
+    };
+    let idle = Idle { since, peer: http.peer };
+    if let Stage::Http(http) = mem::replace(stage, Stage::Idle(idle)) {
+        scratch.spare_http = Some((serving.number, http));
+    }
+    Poll::Pending
 }
 
 /// One turn of what has taken over. `Ready` when the socket can be dropped.

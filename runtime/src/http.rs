@@ -53,7 +53,7 @@ const PROBE: Duration = Duration::from_secs(1);
 /// What lasts from turn to turn.
 pub(crate) struct Http {
     core: Server,
-    peer: Option<SocketAddr>,
+    pub(crate) peer: Option<SocketAddr>,
     /// The core may have something to say without further input.
     unasked: bool,
     /// There are enough connections: this one's first request is answered with 503.
@@ -102,6 +102,35 @@ impl Http {
             probe: None,
             linger_until: None,
             drain: Drain::No,
+        }
+    }
+
+    /// Since when it waits for a request, if that is all there is to know: another one that
+    /// [waits](Self::wait) since then does the same.
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        let Self { unasked, refused, left, drain, probe, linger_until, .. } = *self;
+        let waits = !(unasked || refused || left)
+            && drain == Drain::No
+            && self.exchange.is_none()
+            && self.unheard.is_none()
+            && probe.is_none()
+            && linger_until.is_none();
+        if waits { self.core.idle_since() } else { None }
+    }
+
+    /// What was left by a connection that was idle serves another one, which has been idle since
+    /// then.
+    pub(crate) fn wait(&mut self, since: Instant, peer: Option<SocketAddr>) {
+        self.core.restart(since);
+        self.peer = peer;
+    }
+
+    /// Leaves in the scratch what the next request of any connection needs, and this one does not
+    /// while it has none.
+    pub(crate) fn lend(&mut self, scratch: &mut Scratch) {
+        if self.exchange.is_none() {
+            self.exchange.lend(&mut scratch.spare_exchange);
+            scratch.spare_watch = mem::take(&mut self.watch);
         }
     }
 
@@ -184,16 +213,6 @@ impl Budget {
 
 impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
     pub(crate) fn run(mut self, cx: &mut Context<'_>, phase: Phase) -> Poll<End> {
-        let end = self.rounds(cx, phase);
-        if end.is_pending() && self.http.exchange.is_none() {
-            // A connection that waits for its next request needs neither of them.
-            self.http.exchange.lend(&mut self.scratch.spare_exchange);
-            self.scratch.spare_watch = mem::take(&mut self.http.watch);
-        }
-        end
-    }
-
-    fn rounds(&mut self, cx: &mut Context<'_>, phase: Phase) -> Poll<End> {
         // The connection may outlast it, and is waited for until it ends.
         let _ = self.http.poll_unheard(cx);
         if self.http.core.poll_timeout().is_some_and(|due| due <= self.now) {

@@ -11,6 +11,7 @@ use sinew_app::ClientWatch;
 use sinew_proto::{Config, DateCache, FieldTable, HttpDate, Instant, SendQueue};
 
 use crate::exchange::Slot;
+use crate::http::Http;
 
 /// One read takes at most this many bytes.
 const READ_SIZE: usize = 256 * 1024;
@@ -31,6 +32,8 @@ pub(crate) struct Scratch {
     /// What the last exchange has left, for the next one.
     pub(crate) spare_exchange: Slot,
     pub(crate) spare_watch: ClientWatch,
+    /// What a connection had that is idle now, and the number of its [`Serving`](crate::Serving).
+    pub(crate) spare_http: Option<(u64, Box<Http>)>,
     pub(crate) table: FieldTable,
     max_fields: u16,
     pub(crate) dates: Dates,
@@ -51,6 +54,7 @@ impl Scratch {
                 output: SendQueue::new(),
                 spare_exchange: Slot::EMPTY,
                 spare_watch: ClientWatch::new(),
+                spare_http: None,
                 table: FieldTable::new(config),
                 max_fields: config.max_fields,
                 dates: Dates::new(),
@@ -73,6 +77,11 @@ impl Scratch {
             self.tail = Vec::new();
         }
         SCRATCH.set(Some(self));
+    }
+
+    /// Whether the connection has nothing that was read, or waits to be sent.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tail.is_empty() && self.output.is_empty()
     }
 
     /// A buffer that begins with a copy of the tail and has room for a read behind it.

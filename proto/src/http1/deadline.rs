@@ -84,6 +84,22 @@ impl Deadlines {
         }
     }
 
+    /// Since when a request is waited for, if nothing else is.
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        let waits = self.waiting == Waiting::Request && self.held.is_none() && self.write_due.is_none();
+        waits.then_some(self.since)
+    }
+
+    /// A request is waited for since then, and nothing else.
+    pub(crate) fn restart(&mut self, since: Instant) {
+        self.waiting = Waiting::Request;
+        self.since = since;
+        self.received = 0;
+        self.last = since;
+        self.held = None;
+        self.write_due = None;
+    }
+
     /// Nothing that is received has a deadline any more.
     pub(crate) fn stop_receiving(&mut self) {
         self.waiting = Waiting::Nothing;

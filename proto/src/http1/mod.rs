@@ -13,6 +13,7 @@
 //! | `chunked` | the chunked transfer coding |
 //! | `offer` | the protocols of an `Upgrade` |
 //! | `deadline` | the timers |
+//! | `idle` | a server that waits for a request, told by one number |
 //! | `body`, `request`, `response` | what callers see |
 
 mod body;
@@ -21,6 +22,7 @@ pub mod client;
 mod deadline;
 mod framing;
 mod head;
+mod idle;
 mod known;
 mod offer;
 mod plain;

@@ -50,6 +50,17 @@ impl Reader {
         }
     }
 
+    /// Whether nothing of a head was looked at.
+    pub(super) fn is_new(&self) -> bool {
+        self.progress == Progress::NONE
+    }
+
+    /// Forgets what was read.
+    pub(super) fn restart(&mut self) {
+        self.progress = Progress::NONE;
+        self.body = Body::Length(0);
+    }
+
     /// Reads the head of a request into `table`. Returns its length once it is complete.
     pub(super) fn request(
         &mut self,

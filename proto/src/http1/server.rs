@@ -27,18 +27,18 @@ pub struct Server {
     pub(super) receive: Receive,
     pub(super) send: Send,
     pub(super) close: CloseAction,
-    reader: Reader,
-    deadlines: Deadlines,
+    pub(super) reader: Reader,
+    pub(super) deadlines: Deadlines,
     /// Bytes of an unwanted body that may be thrown away, at most and still.
     max_drain: u32,
-    drain: u32,
+    pub(super) drain: u32,
     /// Nobody reads the rest of the body.
-    discards: bool,
+    pub(super) discards: bool,
     /// How the body of the response is framed, and for `Length` how much of it is missing.
     pub(super) mode: BodyMode,
     pub(super) exchange: Exchange,
     pub(super) draining: bool,
-    end_of_input: bool,
+    pub(super) end_of_input: bool,
     linger_off: bool,
 }
 
@@ -51,6 +51,17 @@ pub(super) struct Exchange {
     pub(super) offer: Offer,
     /// The client may be waiting for `100 Continue`, and none was sent.
     pub(super) expects_continue: bool,
+}
+
+impl Exchange {
+    /// Before the first request.
+    pub(super) const NONE: Self = Self {
+        version: Version::Http11,
+        method: MethodKind::Other,
+        keep_alive: false,
+        offer: Offer::NONE,
+        expects_continue: false,
+    };
 }
 
 /// What [`Server::poll`] found.
@@ -114,13 +125,7 @@ impl Server {
             drain: 0,
             discards: false,
             mode: BodyMode::None,
-            exchange: Exchange {
-                version: Version::Http11,
-                method: MethodKind::Other,
-                keep_alive: false,
-                offer: Offer::NONE,
-                expects_continue: false,
-            },
+            exchange: Exchange::NONE,
             draining: false,
             end_of_input: false,
             linger_off: config.linger_timeout.is_zero(),

@@ -139,6 +139,7 @@ impl Driver {
         assert!(self.budget > 0, "no progress: {:?}", self.transcript);
         self.budget -= 1;
         self.scribble();
+        self.renew();
         let result = self.server.poll(&self.input, &mut self.table, NOW);
         let (consumed, seen) = match result {
             Ok(step) => (step.consumed, own(&self.input, &step.event)),
@@ -244,6 +245,15 @@ impl Driver {
         assert!(answered || !busy, "a request that waits gets the answer");
         let again = self.server.fail(&error, None, &mut self.transcript.out);
         assert!(!again, "an error is answered once");
+    }
+
+    /// Where a connection is idle, another server in its place must be as good.
+    fn renew(&mut self) {
+        if let Some(since) = self.server.idle_since() {
+            let mut server = Server::new(&self.config);
+            server.restart(since);
+            self.server = server;
+        }
     }
 
     /// Another connection of the same event loop uses the table.

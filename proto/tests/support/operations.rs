@@ -10,8 +10,14 @@ use std::time::Duration;
 use sinew_proto::http1::{BodyPlan, CloseAction, RequestHead, ResponseHead, Server, server::Kind};
 use sinew_proto::{Config, FieldLines, FieldTable, Instant, RecvError, SendError, StatusCode};
 
-/// Runs `script` with `wire` as what the peer sends.
+/// Runs `script` with `wire` as what the peer sends. Done again with a server that begins anew wherever
+/// it is idle, nothing differs.
 pub(crate) fn run(script: &[u8], wire: &[u8]) {
+    assert_eq!(observe(script, wire, false), observe(script, wire, true));
+}
+
+/// What can be seen of the server after each operation.
+fn observe(script: &[u8], wire: &[u8], renew: bool) -> Vec<String> {
     let config = Config {
         max_head_bytes: 256,
         max_target_bytes: 64,
@@ -35,11 +41,17 @@ pub(crate) fn run(script: &[u8], wire: &[u8]) {
         upgraded: false,
         failed: None,
         worst: 0,
+        seen: Vec::new(),
     };
     for &letter in script.iter().take(200) {
+        if renew {
+            machine.renew();
+        }
         machine.operation(letter);
         machine.check();
+        machine.look();
     }
+    machine.seen
 }
 
 struct Machine<'w> {
@@ -58,9 +70,39 @@ struct Machine<'w> {
     failed: Option<RecvError>,
     /// How final the close action has become.
     worst: u8,
+    /// What callers can see.
+    seen: Vec<String>,
 }
 
 impl Machine<'_> {
+    /// A server that is idle gives way to one that was never used. A used one that begins anew is the
+    /// same, whatever it was in.
+    fn renew(&mut self) {
+        let since = self.server.idle_since();
+        let mut other = Server::new(&self.config);
+        other.restart(since.unwrap_or(self.now));
+        let mut used = self.server.clone();
+        used.restart(since.unwrap_or(self.now));
+        assert_eq!(format!("{used:?}"), format!("{other:?}"));
+        if since.is_some() {
+            self.server = other;
+        }
+    }
+
+    fn look(&mut self) {
+        let server = &self.server;
+        self.seen.push(format!(
+            "{:?} {:?} {} {} {:?} {:?} {}",
+            server.poll_timeout(),
+            server.close_action(),
+            server.wants_read(),
+            server.is_busy(),
+            server.idle_since(),
+            self.failed,
+            self.out.escape_ascii(),
+        ));
+    }
+
     fn operation(&mut self, letter: u8) {
         match letter {
             b'0'..=b'9' => {
@@ -126,6 +168,7 @@ impl Machine<'_> {
             let result = self.server.advance(&self.received, &mut table, self.now);
             let last = if self.upgraded { Some(Kind::Upgraded) } else { self.closed.then_some(Kind::Closed) };
             assert!(last.is_none_or(|last| matches!(result, Ok(step) if step.event == last)));
+            self.seen.push(format!("{result:?}"));
             let Ok(step) = result else {
                 self.failed = result.err();
                 self.closed = true;
