@@ -5,7 +5,6 @@
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
-use std::thread::LocalKey;
 
 /// How many of a kind a thread keeps.
 const KEPT: usize = 8;
@@ -15,8 +14,8 @@ pub(crate) type Pool<T> = RefCell<Vec<Box<T>>>;
 
 /// Something whose memory is used again.
 pub(crate) trait Reuse: Default + 'static {
-    /// The pool of this thread.
-    fn pool() -> &'static LocalKey<Pool<Self>>;
+    /// Lends the pool of this thread, unless the thread ends.
+    fn pool<T>(lend: impl FnOnce(&Pool<Self>) -> T) -> Option<T>;
 
     /// Drops what it holds. Memory that is worth it may stay.
     fn clear(&mut self);
@@ -29,9 +28,8 @@ pub(crate) struct Pooled<T: Reuse>(Option<Box<T>>);
 impl<T: Reuse> Pooled<T> {
     /// One that holds nothing.
     pub(crate) fn new() -> Self {
-        // A thread that ends has no memory to give.
-        let kept = T::pool().try_with(|pool| pool.borrow_mut().pop());
-        Self(Some(kept.ok().flatten().unwrap_or_default()))
+        let kept = T::pool(|pool| pool.borrow_mut().pop());
+        Self(Some(kept.flatten().unwrap_or_default()))
     }
 }
 
@@ -57,8 +55,7 @@ impl<T: Reuse> Drop for Pooled<T> {
         // What it holds may be the application's, whose `Drop` may do anything: not while the pool is
         // borrowed.
         value.clear();
-        // A thread that ends keeps nothing.
-        let _ = T::pool().try_with(|pool| {
+        let _ = T::pool(|pool| {
             let mut pool = pool.borrow_mut();
             if pool.len() < KEPT {
                 pool.push(value);
@@ -83,8 +80,8 @@ mod tests {
     }
 
     impl Reuse for Word {
-        fn pool() -> &'static LocalKey<Pool<Self>> {
-            &WORDS
+        fn pool<T>(lend: impl FnOnce(&Pool<Self>) -> T) -> Option<T> {
+            WORDS.try_with(lend).ok()
         }
 
         fn clear(&mut self) {

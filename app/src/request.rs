@@ -3,7 +3,6 @@
 use core::net::SocketAddr;
 use std::cell::RefCell;
 use std::fmt;
-use std::thread::LocalKey;
 
 use sinew_proto::http1::{RequestHead, RequestHeadBuf, Version};
 use sinew_proto::{Fields, RecvError};
@@ -48,8 +47,8 @@ thread_local! {
 }
 
 impl Reuse for Content {
-    fn pool() -> &'static LocalKey<Pool<Self>> {
-        &REQUESTS
+    fn pool<T>(lend: impl FnOnce(&Pool<Self>) -> T) -> Option<T> {
+        REQUESTS.try_with(lend).ok()
     }
 
     fn clear(&mut self) {

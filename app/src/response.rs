@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::thread::LocalKey;
 
 use sinew_proto::{FieldError, StatusCode};
 
@@ -36,8 +35,8 @@ thread_local! {
 }
 
 impl Reuse for Content {
-    fn pool() -> &'static LocalKey<Pool<Self>> {
-        &RESPONSES
+    fn pool<T>(lend: impl FnOnce(&Pool<Self>) -> T) -> Option<T> {
+        RESPONSES.try_with(lend).ok()
     }
 
     fn clear(&mut self) {

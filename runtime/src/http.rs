@@ -220,12 +220,12 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
             if self.read_late(cx).is_err() {
                 return Poll::Ready(End::Closed);
             }
-            self.http.unasked = true;
-        }
-        for round in 0..ROUNDS {
             if let Err(error) = self.http.core.handle_timeout(self.now) {
                 self.reject(error);
             }
+            self.http.unasked = true;
+        }
+        for round in 0..ROUNDS {
             if self.poll_exchange(cx) {
                 self.http.unasked = true;
             }
