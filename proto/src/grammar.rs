@@ -15,9 +15,6 @@ const TARGET: u8 = 1 << 2;
 /// checked elsewhere.
 const REG_NAME: u8 = 1 << 3;
 
-/// [`REG_NAME`] without `%`.
-const PLAIN_NAME: u8 = 1 << 4;
-
 static CLASS: [u8; 256] = build();
 
 #[expect(
@@ -81,9 +78,6 @@ const fn build() -> [u8; 256] {
             )
         {
             class |= REG_NAME;
-            if b != b'%' {
-                class |= PLAIN_NAME;
-            }
         }
         table[i] = class;
         i += 1;
@@ -135,10 +129,29 @@ pub(crate) fn token_len(bytes: &[u8]) -> usize {
     run(bytes, TCHAR)
 }
 
-/// [`token_len`] as far as there are letters, digits and `-` alone, as in nearly all field names.
-#[inline]
+/// [`token_len`] as far as there are letters, digits and `-` alone, as in nearly all field names. Most
+/// have fewer than sixteen.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "one half, then the other")]
 pub(crate) fn plain_name_len(bytes: &[u8]) -> usize {
-    right(bytes, not_in_plain_name)
+    let Some((block, after)) = bytes.split_first_chunk::<16>() else {
+        return long_plain_name_len(bytes, bytes);
+    };
+    work::step(block.len());
+    let lanes = lanes(block, not_in_plain_name);
+    let zeros = match (lanes as u64, (lanes >> 64) as u64) {
+        (0, 0) => return long_plain_name_len(bytes, after),
+        (low, 0) => low.trailing_zeros(),
+        (0, high) => high.trailing_zeros() | 64,
+        (low, _) => low.trailing_zeros(),
+    };
+    (zeros >> 3) as usize
+}
+
+/// [`plain_name_len`], which is known to be right before `rest`, the end of `bytes`.
+#[inline(never)]
+fn long_plain_name_len(bytes: &[u8], rest: &[u8]) -> usize {
+    bytes.len().wrapping_sub(rest.len()).wrapping_add(right(rest, not_in_plain_name))
 }
 
 /// 0 for letters, digits and `-`.
@@ -248,11 +261,7 @@ fn right(bytes: &[u8], wrong: impl Fn(u8) -> u8) -> usize {
     let mut rest = bytes;
     while let Some((block, after)) = rest.split_first_chunk::<16>() {
         work::step(block.len());
-        let mut lanes = [0; 16];
-        for (lane, &b) in lanes.iter_mut().zip(block) {
-            *lane = wrong(b);
-        }
-        let lanes = u128::from_le_bytes(lanes);
+        let lanes = lanes(block, &wrong);
         if lanes != 0 {
             let at = (lanes.trailing_zeros() >> 3) as usize;
             return bytes.len().wrapping_sub(rest.len()).wrapping_add(at);
@@ -264,6 +273,16 @@ fn right(bytes: &[u8], wrong: impl Fn(u8) -> u8) -> usize {
         wrong(b) == 0
     });
     bytes.len().wrapping_sub(rest.len()).wrapping_add(last.count())
+}
+
+/// `wrong` of each byte, the first one lowest.
+#[inline(always)]
+fn lanes(block: &[u8; 16], wrong: impl Fn(u8) -> u8) -> u128 {
+    let mut lanes = [0; 16];
+    for (lane, &b) in lanes.iter_mut().zip(block) {
+        *lane = wrong(b);
+    }
+    u128::from_le_bytes(lanes)
 }
 
 /// How many bytes from the beginning are visible ASCII or SP: field content in any case. Sixteen at a
@@ -367,13 +386,33 @@ fn percent_triplets(mut bytes: &[u8]) -> bool {
 
 /// `uri-host [ ":" port ]` with a host that is not empty (RFC 9110 §7.2, RFC 3986 §3.2.2). No
 /// userinfo.
+#[inline]
 pub(crate) fn is_authority(bytes: &[u8]) -> bool {
-    // A name or an IPv4 address, to its end or to a colon: as a rule.
-    match bytes.split_at_checked(run(bytes, PLAIN_NAME)) {
-        Some(([_, ..], [])) => true,
-        Some(([_, ..], [b':', port @ ..])) => is_port(port),
-        _ => is_odd_authority(bytes),
+    // A name or an IPv4 address, as a rule: no colon is in it, so the last one is before the port.
+    let (host, port) = split_last_colon(bytes);
+    (!host.is_empty() && all_right(host, not_in_plain_host) && port.is_none_or(is_port))
+        || is_odd_authority(bytes)
+}
+
+/// Splits at the last colon, if one is among the last six bytes.
+#[inline]
+fn split_last_colon(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let colon = |last: &[u8; 6]| last.iter().rposition(|&b| b == b':');
+    let Some(at) = bytes.last_chunk().and_then(colon) else {
+        return (bytes, None);
+    };
+    match bytes.split_at_checked(bytes.len().saturating_sub(6).saturating_add(at)) {
+        Some((host, [_, port @ ..])) => (host, Some(port)),
+        _ => (bytes, None),
     }
+}
+
+/// 0 for letters, digits, `-` and `.`.
+#[inline(always)]
+fn not_in_plain_host(b: u8) -> u8 {
+    let letter = (b | 0x20).wrapping_sub(b'a').saturating_sub(25);
+    let digit = b.wrapping_sub(b'0').saturating_sub(9);
+    letter.min(digit).min(b.wrapping_sub(b'-').saturating_sub(1))
 }
 
 /// [`is_authority`] where the host has other characters: an address in brackets, or triplets.
