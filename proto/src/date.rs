@@ -5,12 +5,16 @@ use core::fmt;
 /// A date as IMF-fixdate, always 29 bytes: `Sun, 06 Nov 1994 08:49:37 GMT`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct HttpDate {
-    /// The field line that a response has, all of it: `date: ` and CRLF around the 29 bytes.
-    line: [u8; 37],
+    /// The first two lines of most responses: the status line of a 200, then `date: ` and CRLF around
+    /// the 29 bytes.
+    lines: [u8; 54],
 }
 
+/// After the status line.
+const LINE_AT: usize = 17;
+
 /// After `date: `.
-const DATE_AT: usize = 6;
+const DATE_AT: usize = 23;
 
 impl HttpDate {
     /// The date `seconds` after 1970-01-01T00:00:00Z. Years after 9999 are held at its end.
@@ -45,9 +49,9 @@ impl HttpDate {
         let digits = |n: u64| [b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8];
         let weekday = WEEKDAYS.get((days % 7) as usize).copied().unwrap_or(b"Thu, ");
         let month = MONTHS.get((month - 1) as usize).copied().unwrap_or(b" Jan ");
-        let mut line = [b' '; 37];
+        let mut lines = [b' '; 54];
         let pieces: [&[u8]; 11] = [
-            b"date: ",
+            b"HTTP/1.1 200 OK\r\ndate: ",
             weekday,
             &digits(day),
             month,
@@ -59,7 +63,7 @@ impl HttpDate {
             &digits(time / 60 % 60),
             b":",
         ];
-        let mut cursor = line.as_mut_slice();
+        let mut cursor = lines.as_mut_slice();
         for piece in pieces.into_iter().chain([digits(time % 60).as_slice(), b" GMT\r\n"]) {
             let Some((now, later)) = cursor.split_at_mut_checked(piece.len()) else {
                 break;
@@ -67,22 +71,27 @@ impl HttpDate {
             now.copy_from_slice(piece);
             cursor = later;
         }
-        Self { line }
+        Self { lines }
     }
 
     /// The 29 bytes.
     pub const fn as_bytes(&self) -> &[u8; 29] {
         const NONE: &[u8; 29] = &[b' '; 29];
-        match self.line.split_at(DATE_AT).1.first_chunk() {
+        match self.lines.split_at(DATE_AT).1.first_chunk() {
             Some(date) => date,
-            // The line is longer than that.
+            // The lines are longer than that.
             None => NONE,
         }
     }
 
     /// `date: Sun, 06 Nov 1994 08:49:37 GMT CRLF`
-    pub(crate) const fn as_line(&self) -> &[u8; 37] {
-        &self.line
+    pub(crate) const fn as_line(&self) -> &[u8] {
+        self.lines.split_at(LINE_AT).1
+    }
+
+    /// The same after `HTTP/1.1 200 OK CRLF`.
+    pub(crate) const fn after_ok(&self) -> &[u8; 54] {
+        &self.lines
     }
 
     /// The date as text.
@@ -127,6 +136,7 @@ impl DateCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::format;
 
     #[test]
     fn known_dates() {
@@ -139,7 +149,11 @@ mod tests {
             (253_402_300_799, "Fri, 31 Dec 9999 23:59:59 GMT"),
             (u64::MAX, "Fri, 31 Dec 9999 23:59:59 GMT"),
         ] {
-            assert_eq!(HttpDate::from_unix(seconds).as_str(), text);
+            let date = HttpDate::from_unix(seconds);
+            assert_eq!(date.as_str(), text);
+            let line = format!("date: {text}\r\n");
+            assert_eq!(date.as_line(), line.as_bytes());
+            assert_eq!(date.after_ok(), format!("HTTP/1.1 200 OK\r\n{line}").as_bytes());
         }
     }
 

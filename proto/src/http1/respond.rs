@@ -96,24 +96,22 @@ impl Server {
             BodyPlan::Empty => !head_only,
             _ => status != StatusCode::NOT_MODIFIED || length != Some(0),
         };
-        match length {
-            Some(_) if marks & mark::CONTENT_LENGTH != 0 || !tells_length => {}
-            Some(length) => {
-                writer::write_length(length, out);
-            }
-            None if http11 && status != StatusCode::NOT_MODIFIED => {
-                out.extend_from_slice(b"transfer-encoding: chunked\r\n");
-            }
-            None => {}
-        }
         // The application's own options stand beside these: whether the connection persists is told
         // in any case (RFC 9112 §9.6).
-        match (keep_alive, http11) {
-            (false, _) if !says(b"close") => out.extend_from_slice(b"connection: close\r\n"),
-            (true, false) if !says(b"keep-alive") => out.extend_from_slice(b"connection: keep-alive\r\n"),
-            _ => {}
+        let end: &[u8] = match (keep_alive, http11) {
+            (false, _) if !says(b"close") => b"connection: close\r\n\r\n",
+            (true, false) if !says(b"keep-alive") => b"connection: keep-alive\r\n\r\n",
+            _ => b"\r\n",
+        };
+        match length {
+            Some(length) if tells_length && marks & mark::CONTENT_LENGTH == 0 => {
+                writer::write_length(length, end, out);
+            }
+            None if http11 && status != StatusCode::NOT_MODIFIED => {
+                writer::write_parts(&[b"transfer-encoding: chunked\r\n", end], out);
+            }
+            _ => writer::write_parts(&[end], out),
         }
-        out.extend_from_slice(b"\r\n");
 
         self.exchange.keep_alive = keep_alive;
         self.mode = mode;
@@ -260,24 +258,30 @@ impl Server {
 }
 
 /// Status line, date and the application's fields.
+#[inline(never)]
 fn start_head(head: &ResponseHead<'_>, out: &mut Vec<u8>) {
     let lines = head.fields.map_or(&[][..], FieldLines::as_bytes);
     out.reserve(lines.len().saturating_add(160));
-    if head.status == StatusCode::OK {
-        // The most frequent one, with a length that the compiler knows.
-        out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
-    } else if let Some(line) = head.status.status_line() {
+    let date = head.date.filter(|_| head.fields.is_none_or(|fields| fields.marks() & mark::DATE == 0));
+    match date {
+        // As a rule: with a length that the compiler knows.
+        Some(date) if head.status == StatusCode::OK => out.extend_from_slice(date.after_ok()),
+        _ => write_other_start(head.status, date, out),
+    }
+    out.extend_from_slice(lines);
+}
+
+#[inline(never)]
+fn write_other_start(status: StatusCode, date: Option<&HttpDate>, out: &mut Vec<u8>) {
+    if let Some(line) = status.status_line() {
         out.extend_from_slice(line);
     } else {
         out.extend_from_slice(b"HTTP/1.1 ");
-        writer::write_decimal(u64::from(head.status.as_u16()), out);
+        writer::write_decimal(u64::from(status.as_u16()), out);
         // The blank before an empty reason phrase is required (RFC 9112 §4).
         out.extend_from_slice(b" \r\n");
     }
-    if let Some(date) = head.date {
-        if head.fields.is_none_or(|fields| fields.marks() & mark::DATE == 0) {
-            out.extend_from_slice(date.as_line());
-        }
+    if let Some(date) = date {
+        out.extend_from_slice(date.as_line());
     }
-    out.extend_from_slice(lines);
 }

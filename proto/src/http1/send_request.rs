@@ -73,9 +73,11 @@ impl Client {
         }
         match mode {
             _ if fields.marks() & mark::CONTENT_LENGTH != 0 => {}
-            BodyMode::Length(length) => writer::write_length(length, out),
+            BodyMode::Length(length) => writer::write_length(length, b"", out),
             BodyMode::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-            _ if body == BodyPlan::Length(0) || usually_has_content(method) => writer::write_length(0, out),
+            _ if body == BodyPlan::Length(0) || usually_has_content(method) => {
+                writer::write_length(0, b"", out);
+            }
             _ => {}
         }
         out.extend_from_slice(match (names_upgrade, names_te) {
