@@ -64,8 +64,11 @@ pub(crate) fn run(bench: &Bench) -> io::Result<Outcome> {
 }
 
 fn measure(bench: &Bench, server: Server, connections: usize) -> io::Result<Memory> {
-    let machine = &bench.machine;
-    let serving = Serving::start(machine, &bench.programs, server, 1, Place::Server)?;
+    let mut serving = Serving::start(&bench.machine, &bench.programs, server, 1, Place::Server)?;
+    fill(&bench.machine, &serving, connections).map_err(|error| serving.explain(error))
+}
+
+fn fill(machine: &Machine, serving: &Serving, connections: usize) -> io::Result<Memory> {
     Check::Plaintext.run(serving.port).map_err(io::Error::other)?;
     machine.sleep(REST)?;
     let before = resident(serving.pid())?;

@@ -46,6 +46,11 @@ impl Found {
     pub(crate) fn rate(&self) -> Vec<f64> {
         self.rounds.iter().map(|round| count(round.responses) / round.seconds).collect()
     }
+
+    /// How much of its core the client used in each round.
+    pub(crate) fn client_share(&self) -> Vec<f64> {
+        self.rounds.iter().map(|round| round.client_cpu / round.seconds).collect()
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "nobody counts that far")]
@@ -91,7 +96,7 @@ pub(crate) fn row(
             match load(machine, programs, server, workload, rounds) {
                 Ok(report) => found.rounds.push(report),
                 Err(error) if is_interrupt(&error) => return Err(error),
-                Err(error) => found.excluded = server.crash().or_else(|| Some(error.to_string())),
+                Err(error) => found.excluded = Some(error.to_string()),
             }
         }
     }
@@ -105,11 +110,11 @@ fn verify(server: &Serving, workload: &Workload) -> Result<(), String> {
 /// Loads a server once.
 ///
 /// # Errors
-/// If the client found something wrong, or did not end.
+/// If the server ended, if the client found something wrong, or did not end.
 pub(crate) fn load(
     machine: &Machine,
     programs: &Programs,
-    server: &Serving,
+    server: &mut Serving,
     workload: &Workload,
     rounds: Rounds,
 ) -> io::Result<Report> {
@@ -126,7 +131,7 @@ pub(crate) fn load(
     if output.status.success() {
         return Ok(serde_json::from_slice(&output.stdout)?);
     }
-    Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    Err(server.explain(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned())))
 }
 
 #[cfg(test)]
@@ -154,11 +159,13 @@ mod tests {
             all_responses: 2_000,
             seconds: 0.5,
             cpu: vec![0.003, 0.001],
+            client_cpu: 0.4,
             median_us: 1.0,
             p99_us: 2.0,
         };
         let found = Found { rounds: vec![report], excluded: None };
         assert!((found.cpu_us()[0] - 4.0).abs() < 1e-9);
         assert!((found.rate()[0] - 2_000.0).abs() < 1e-9);
+        assert!((found.client_share()[0] - 0.8).abs() < 1e-9);
     }
 }

@@ -207,13 +207,24 @@ impl Serving {
         self.running.pid()
     }
 
+    /// What went wrong: that it ended, if it did, and otherwise `error`.
+    pub(crate) fn explain(&mut self, error: io::Error) -> io::Error {
+        match self.crash() {
+            Some(why) if !is_interrupt(&error) => io::Error::other(why),
+            _ => error,
+        }
+    }
+
     /// That it ended, which it should not, and how.
     pub(crate) fn crash(&mut self) -> Option<String> {
         self.running.ended().map(|status| format!("{} ended: {status}", self.server.name))
     }
 }
 
-/// A port that was free just now.
+/// A port that was free just now, below those from which the system serves clients: one of these may be taken at
+/// any moment.
 fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    let first = 10_000 + u16::try_from(std::process::id() % 10_000).unwrap_or(0);
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    (first..first + 10_000).find(free).ok_or(io::Error::other("no port is free"))
 }

@@ -49,8 +49,28 @@ pub(crate) fn run(bench: &Bench, title: &str, workloads: &[Workload], rounds: Ro
         &found,
         |found| found.rate().into_iter().map(|rate| rate / 1e3).collect(),
     );
+    for workload in workloads {
+        if let Some(row) = found.get(workload.name) {
+            say_if_the_client_was_the_limit(workload, row);
+        }
+    }
     outcome.found = serde_json::to_value(&found)?;
     Ok(outcome)
+}
+
+/// Where the client had no time left, it saw fewer requests a second than the server could answer.
+fn say_if_the_client_was_the_limit(workload: &Workload, row: &Row) {
+    const BUSY: f64 = 0.95;
+    let is_limited = |found: &Found| median(found.client_share()).is_some_and(|share| share > BUSY);
+    let limited: Vec<&str> =
+        row.iter().filter(|(_, found)| is_limited(found)).map(|(name, _)| *name).collect();
+    if !limited.is_empty() {
+        println!(
+            "{}: the client's core was busy, more a second could not be seen: {}",
+            workload.name,
+            limited.join(", ")
+        );
+    }
 }
 
 fn print(

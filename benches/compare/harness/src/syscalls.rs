@@ -61,7 +61,7 @@ pub(crate) fn run(bench: &Bench, workloads: &[Workload]) -> io::Result<Outcome> 
         for &server in &bench.servers {
             eprintln!("system calls: {}, {}", workload.name, server.name);
             let calls = Serving::start(&bench.machine, &bench.programs, server, 1, Place::Server)
-                .and_then(|serving| measure(bench, tool, &serving, workload));
+                .and_then(|mut serving| measure(bench, tool, &mut serving, workload));
             bench.machine.check()?;
             match calls {
                 Ok(calls) => _ = found.entry(workload.name).or_default().insert(server.name, calls),
@@ -74,7 +74,7 @@ pub(crate) fn run(bench: &Bench, workloads: &[Workload]) -> io::Result<Outcome> 
     Ok(outcome)
 }
 
-fn measure(bench: &Bench, tool: Tool, serving: &Serving, workload: &Workload) -> io::Result<Calls> {
+fn measure(bench: &Bench, tool: Tool, serving: &mut Serving, workload: &Workload) -> io::Result<Calls> {
     for check in workload.checks {
         check.run(serving.port).map_err(io::Error::other)?;
     }

@@ -57,7 +57,7 @@ pub(crate) fn run(bench: &Bench, workloads: &[Workload], rounds: Rounds) -> io::
 
 fn measure(bench: &Bench, server: Server, workload: &Workload, rounds: Rounds) -> io::Result<Pair> {
     let start = |threads| Serving::start(&bench.machine, &bench.programs, server, threads, Place::Both);
-    let (one, two) = (start(1)?, start(2)?);
+    let (mut one, mut two) = (start(1)?, start(2)?);
     let mut pair = Pair::default();
     for serving in [&one, &two] {
         for check in workload.checks {
@@ -65,8 +65,8 @@ fn measure(bench: &Bench, server: Server, workload: &Workload, rounds: Rounds) -
         }
     }
     for _ in 0..rounds.count {
-        pair.one.rounds.push(load(&bench.machine, &bench.programs, &one, workload, rounds)?);
-        pair.two.rounds.push(load(&bench.machine, &bench.programs, &two, workload, rounds)?);
+        pair.one.rounds.push(load(&bench.machine, &bench.programs, &mut one, workload, rounds)?);
+        pair.two.rounds.push(load(&bench.machine, &bench.programs, &mut two, workload, rounds)?);
     }
     Ok(pair)
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
+use rustix::io::retry_on_intr;
 
 use crate::Report;
 use crate::connection::Connection;
@@ -14,8 +15,10 @@ use crate::response::Judge;
 
 /// Longer than any part of a response that is read again.
 const BUFFER: usize = 256 * 1024;
-/// A server that answers nothing is noticed within this.
-const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+/// How often the clock is looked at when nothing is answered.
+const GLANCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+/// Nothing may take longer than what was planned and this.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One run.
 #[derive(Clone, Debug)]
@@ -32,7 +35,8 @@ pub struct Plan {
     pub depth: u32,
     /// Bytes in the body of each response.
     pub body: u64,
-    /// From the first request until it counts.
+    /// From the first request until it counts, at the earliest: first there have to be as many responses as
+    /// there are connections.
     pub warm_up: Duration,
     /// How long it counts.
     pub time: Duration,
@@ -43,6 +47,7 @@ struct Begin {
     at: Instant,
     responses: u64,
     cpu: cpu::Times,
+    client: cpu::Times,
 }
 
 struct Drive<'a> {
@@ -71,10 +76,10 @@ pub fn run(plan: &Plan) -> io::Result<Report> {
     let mut begin = None;
     loop {
         events.clear();
-        epoll::wait(&drive.epoll, spare_capacity(&mut events), Some(&PATIENCE))?;
+        retry_on_intr(|| epoll::wait(&drive.epoll, spare_capacity(&mut events), Some(&GLANCE)))?;
         let now = Instant::now();
         match &begin {
-            None if now.duration_since(start) >= plan.warm_up => begin = Some(drive.mark(now)?),
+            None if drive.is_warm(now.duration_since(start))? => begin = Some(drive.mark(now)?),
             Some(begin) if now.duration_since(begin.at) >= plan.time => return drive.report(begin, now),
             _ => {}
         }
@@ -136,17 +141,26 @@ impl<'a> Drive<'a> {
         Ok(())
     }
 
+    fn is_warm(&self, time: Duration) -> io::Result<bool> {
+        if time > self.plan.warm_up + PATIENCE {
+            return Err(io::Error::other("not every connection is answered"));
+        }
+        Ok(time >= self.plan.warm_up && self.responses >= self.connections.len() as u64)
+    }
+
     fn cpu(&self) -> io::Result<cpu::Times> {
         self.plan.pid.map_or(Ok(cpu::Times::new()), cpu::times)
     }
 
     fn mark(&mut self, now: Instant) -> io::Result<Begin> {
         self.latencies.clear();
-        Ok(Begin { at: now, responses: self.responses, cpu: self.cpu()? })
+        let client = cpu::times(std::process::id())?;
+        Ok(Begin { at: now, responses: self.responses, cpu: self.cpu()?, client })
     }
 
     fn report(&mut self, begin: &Begin, now: Instant) -> io::Result<Report> {
         let cpu = cpu::between(&begin.cpu, &self.cpu()?);
+        let client = cpu::between(&begin.client, &cpu::times(std::process::id())?);
         let responses = self.responses - begin.responses;
         if responses == 0 {
             return Err(io::Error::other("no response in the time measured"));
@@ -161,6 +175,7 @@ impl<'a> Drive<'a> {
             all_responses: self.responses,
             seconds: now.duration_since(begin.at).as_secs_f64(),
             cpu,
+            client_cpu: client.iter().sum(),
             median_us: quantile(50),
             p99_us: quantile(99),
         })

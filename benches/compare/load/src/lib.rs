@@ -24,6 +24,8 @@ pub struct Report {
     pub seconds: f64,
     /// CPU time of each thread of the server between the two moments, in seconds. Empty without a process.
     pub cpu: Vec<f64>,
+    /// CPU time of the client between them, in seconds.
+    pub client_cpu: f64,
     /// Half of the batches were answered within this, in microseconds.
     pub median_us: f64,
     /// 99 of 100 batches were answered within this, in microseconds.

@@ -13,6 +13,7 @@ use std::os::fd::AsRawFd;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::io::retry_on_intr;
 
 use answers::{Answers, Second};
 use connection::{Connection, Scratch, Waiting};
@@ -43,7 +44,8 @@ fn serve(listener: &TcpListener) -> io::Result<()> {
     let mut events = Vec::with_capacity(1024);
     loop {
         events.clear();
-        epoll::wait(&this.epoll, spare_capacity(&mut events), None)?;
+        // Who attaches to the process to count its system calls interrupts this one.
+        retry_on_intr(|| epoll::wait(&this.epoll, spare_capacity(&mut events), None))?;
         if second.is_over() {
             this.answers = Answers::now();
         }
