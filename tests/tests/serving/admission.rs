@@ -219,7 +219,10 @@ pub(crate) fn every_place_is_given_back<A: Serves>() {
                 _ => {}
             }
         }
-        eventually("all are gone", || server.counts().connections_open == 0);
+        eventually("all are gone", || {
+            let counts = server.counts();
+            counts.connections_accepted == 30 && counts.connections_open == 0
+        });
         let both = [(); 2].map(|()| inside(addr(&server)));
         assert_eq!(server.counts().connections_open, 2);
         drop(both);
