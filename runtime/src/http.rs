@@ -494,8 +494,9 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         }
         let end = self.scratch.tail.len() + n;
         let input = mem::take(&mut self.scratch.input);
-        let consumed = self.process(&input[..end], cx);
-        self.scratch.keep(&input[consumed..end]);
+        let read = input.filled(end);
+        let consumed = self.process(read, cx);
+        self.scratch.keep(&read.bytes[consumed..]);
         self.scratch.input = input;
         Poll::Ready(Ok(()))
     }

@@ -15,6 +15,7 @@
 //! | `http` | one turn of a connection that speaks HTTP; in it `events`, from bytes to requests |
 //! | `client` | the driver of a WebSocket that was asked for |
 //! | `exchange` | one request on its way to its response |
+//! | `input` | the buffer that reads go to, and what of it is handed on |
 //! | `sending` | a body that is a file, on its way into a socket that takes files |
 //! | `sendfile` | the call for that on Linux |
 //! | `jobs` | a bound on blocking work |
@@ -32,6 +33,7 @@ mod counters;
 mod exchange;
 mod gate;
 mod http;
+mod input;
 mod io;
 mod jobs;
 mod scratch;

@@ -12,9 +12,7 @@ use sinew_proto::{Config, DateCache, FieldTable, HttpDate, Instant, SendQueue};
 
 use crate::exchange::Slot;
 use crate::http::Http;
-
-/// One read takes at most this many bytes.
-const READ_SIZE: usize = 256 * 1024;
+use crate::input::{READ_SIZE, ReadBuffer};
 
 /// An output buffer that grew beyond this is not kept.
 const KEEP_OUTPUT: usize = 256 * 1024;
@@ -24,7 +22,7 @@ const KEEP_TAIL: usize = 64 * 1024;
 
 pub(crate) struct Scratch {
     /// Where reads go, behind what a connection had left over.
-    pub(crate) input: Vec<u8>,
+    pub(crate) input: ReadBuffer,
     /// Input of this connection that was not consumed.
     pub(crate) tail: Vec<u8>,
     /// What this connection has to send.
@@ -49,7 +47,7 @@ impl Scratch {
     pub(crate) fn take(config: &Config) -> Box<Self> {
         let mut scratch = SCRATCH.take().unwrap_or_else(|| {
             Box::new(Self {
-                input: Vec::new(),
+                input: ReadBuffer::default(),
                 tail: Vec::new(),
                 output: SendQueue::new(),
                 spare_exchange: Slot::EMPTY,
@@ -86,13 +84,9 @@ impl Scratch {
 
     /// A buffer that begins with a copy of the tail and has room for a read behind it.
     pub(crate) fn input_after_tail(&mut self) -> &mut [u8] {
-        let len = self.tail.len() + READ_SIZE;
-        if self.input.len() < len {
-            // Memory that was never written to costs nothing.
-            self.input = vec![0; len];
-        }
-        self.input[..self.tail.len()].copy_from_slice(&self.tail);
-        &mut self.input[..len]
+        let buffer = self.input.for_reading(self.tail.len() + READ_SIZE);
+        buffer[..self.tail.len()].copy_from_slice(&self.tail);
+        buffer
     }
 
     /// Keeps what was not consumed.

@@ -97,10 +97,11 @@ fn feed(
         let consumed = protocol.poll(cx, Received { buffer, start: 0, end }, output, now);
         scratch.tail.drain(..consumed);
     } else {
-        let mut buffer = mem::take(&mut scratch.input);
-        let consumed = protocol.poll(cx, Received { buffer: &mut buffer, start: 0, end }, output, now);
+        let mut input = mem::take(&mut scratch.input);
+        let buffer = input.in_use().expect("nothing of it is lent here");
+        let consumed = protocol.poll(cx, Received { buffer, start: 0, end }, output, now);
         scratch.keep(&buffer[consumed..end]);
-        scratch.input = buffer;
+        scratch.input = input;
     }
 }
 

@@ -12,6 +12,7 @@ use sinew_proto::http1::{BodyLength, RequestHead, server::Kind};
 
 use super::Turn;
 use crate::exchange::{self, Exchange, HIGH_WATER, internal_error};
+use crate::input::Input;
 use crate::scratch::Scratch;
 use crate::{Io, Rejected, Runtime, Serving};
 
@@ -23,7 +24,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
             return;
         }
         let mut tail = mem::take(&mut self.scratch.tail);
-        let consumed = self.process(&tail, cx);
+        let consumed = self.process(Input::from(&tail[..]), cx);
         tail.drain(..consumed);
         self.scratch.tail = tail;
     }
@@ -41,17 +42,17 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
 
     /// Feeds input to the core until it wants more, waits for a response, or is closed. Returns how
     /// much was consumed.
-    pub(super) fn process(&mut self, input: &[u8], cx: &mut Context<'_>) -> usize {
+    pub(super) fn process(&mut self, input: Input<'_>, cx: &mut Context<'_>) -> usize {
         let mut at = 0;
         // The pieces of a body that stand in one read are handed on as one.
-        let mut pieces = Vec::new();
+        let mut pieces = Pieces::default();
         // The handler was polled when its request was there, and nothing has happened since.
         let mut polled = false;
         let mut requests = 0;
         self.http.unasked = true;
         while self.scratch.output.len() < HIGH_WATER && self.budget.events > 0 {
             self.budget.events -= 1;
-            let rest = &input[at..];
+            let rest = &input.bytes[at..];
             let step = match self.http.core.advance(rest, &mut self.scratch.table, self.now) {
                 Ok(step) => step,
                 Err(error) => {
@@ -61,10 +62,11 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                     continue;
                 }
             };
+            let from = at;
             at += step.consumed;
             if let Kind::Data { at, len } = step.event {
                 if self.http.exchange.as_ref().is_some_and(|exchange| exchange.incoming.is_some()) {
-                    pieces.extend_from_slice(&rest[at..at + len]);
+                    pieces.add(input, from + at, len);
                 }
                 continue;
             }
@@ -76,7 +78,10 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                     requests += u64::from(!self.http.refused);
                     let disconnect = self.watch();
                     let head = RequestHead::new(rest, &self.scratch.table);
-                    let (request, incoming) = self.receive(&head, &input[at..], disconnect);
+                    let (request, incoming) = self.receive(&head, input, at, disconnect);
+                    if !request.body().is_empty() && incoming.is_none() {
+                        at = self.pass_over_body(input.bytes, at);
+                    }
                     polled = self.begin(request, incoming, cx);
                 }
                 Kind::Data { .. } => {}
@@ -125,21 +130,22 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         disconnect
     }
 
-    /// The request with what is known of its client, and where the rest of its body goes. A body that has
-    /// arrived with its head needs no queue.
+    /// The request with what is known of its client, and where the rest of its body goes. A body that
+    /// stands whole in the input, from `at` on, needs no queue.
     fn receive(
         &self,
         head: &RequestHead<'_>,
-        following: &[u8],
+        input: Input<'_>,
+        at: usize,
         disconnect: Disconnect,
     ) -> (Request, Option<Incoming>) {
         let (incoming, body) = match head.body() {
             BodyLength::None | BodyLength::Known(0) => (None, Body::empty()),
             length => {
                 let known = if let BodyLength::Known(length) = length { Some(length) } else { None };
-                let whole = known.and_then(|length| following.get(..usize::try_from(length).ok()?));
-                if let Some(whole) = whole {
-                    (None, Body::from(Bytes::copy_from_slice(whole)))
+                let end = known.and_then(|length| at.checked_add(usize::try_from(length).ok()?));
+                if let Some(end) = end.filter(|end| *end <= input.bytes.len()) {
+                    (None, Body::from(input.piece(at..end)))
                 } else {
                     let (incoming, body) = Body::incoming(known, self.serving.config.body_buffer.0);
                     (Some(incoming), body)
@@ -150,10 +156,21 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         (Request::received(head, body, self.http.peer, handle, disconnect), incoming)
     }
 
-    /// Hands a request to the service. Nothing of one without a body is still to come, so that its
-    /// handler is polled, and most often answers, at once. Returns whether it was polled and has not.
+    /// Tells the core of a body that the handler has whole, from `at` on. Returns where it ends.
+    fn pass_over_body(&mut self, input: &[u8], mut at: usize) -> usize {
+        while let Ok(step) = self.http.core.advance(&input[at..], &mut self.scratch.table, self.now) {
+            at += step.consumed;
+            if !matches!(step.event, Kind::Data { .. }) {
+                break;
+            }
+        }
+        at
+    }
+
+    /// Hands a request to the service. If all of it has arrived, its handler is polled, and most often
+    /// answers, at once. Returns whether it was polled and has not answered.
     fn begin(&mut self, request: Request, incoming: Option<Incoming>, cx: &mut Context<'_>) -> bool {
-        let at_once = request.body().is_empty();
+        let at_once = incoming.is_none();
         let Serving { service, handle, .. } = self.serving;
         let response = if self.http.refused {
             self.http.core.shutdown();
@@ -194,13 +211,14 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         }
     }
 
-    /// Gives a piece of the request body to whoever reads it; if nobody does, it is dropped.
-    fn deliver(&mut self, piece: &mut Vec<u8>) {
+    /// Gives pieces of the request body to whoever reads it; if nobody does, they are dropped.
+    fn deliver(&mut self, pieces: &mut Pieces) {
+        let piece = pieces.take();
         let Some(exchange) = self.http.exchange.as_mut() else {
             return;
         };
         if let Some(incoming) = &exchange.incoming {
-            if incoming.push(mem::take(piece).into()).is_err() {
+            if incoming.push(piece).is_err() {
                 exchange.incoming = None;
                 self.http.core.discard_body();
             }
@@ -218,6 +236,34 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         if let Some(on_rejected) = &self.serving.config.on_rejected {
             on_rejected(&Rejected { peer: self.http.peer, error, answered });
         }
+    }
+}
+
+/// What was found of a request body and not handed on: one piece, which may be lent, or a copy of several.
+#[derive(Default)]
+struct Pieces {
+    one: Bytes,
+    several: Vec<u8>,
+}
+
+impl Pieces {
+    /// One more piece, of `len` bytes of the input from `at` on.
+    fn add(&mut self, input: Input<'_>, at: usize, len: usize) {
+        if self.is_empty() {
+            self.one = input.piece(at..at + len);
+            return;
+        }
+        self.several.extend_from_slice(&mem::take(&mut self.one));
+        self.several.extend_from_slice(&input.bytes[at..at + len]);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.one.is_empty() && self.several.is_empty()
+    }
+
+    /// All of them as one.
+    fn take(&mut self) -> Bytes {
+        if self.several.is_empty() { mem::take(&mut self.one) } else { mem::take(&mut self.several).into() }
     }
 }
 
