@@ -80,15 +80,15 @@ enum Receiving {
 impl Loop {
     fn run(&mut self) -> io::Result<()> {
         self.thread.ring.accept(&self.listener);
+        let mut now = self.thread.shared.tick();
         loop {
             // The wait ends at the first deadline: no timer of the kernel's has to be set and unset.
             let due = self.deadlines.first().map(|(due, _)| *due);
-            let patience = due.map(|due| due.saturating_since(self.thread.shared.now()));
-            self.thread.ring.wait(patience)?;
-            let now = self.thread.shared.tick();
+            self.thread.ring.wait(due.map(|due| due.saturating_since(now)))?;
+            now = self.thread.shared.tick();
             while let Some(done) = self.thread.ring.next() {
                 match done {
-                    Done::Accepted { result, more } => self.accepted(result, more, now)?,
+                    Done::Accepted { result, more } => self.accepted(result, more, now),
                     Done::Received { token, result, more } => {
                         self.connections[token].received(result, more, &mut self.thread, now);
                         self.turn(token, now);
@@ -112,7 +112,7 @@ impl Loop {
         }
     }
 
-    fn accepted(&mut self, result: io::Result<TcpStream>, more: bool, now: Instant) -> io::Result<()> {
+    fn accepted(&mut self, result: io::Result<TcpStream>, more: bool, now: Instant) {
         match result {
             Ok(socket) => {
                 let _ = socket.set_nodelay(true);
@@ -132,22 +132,18 @@ impl Loop {
                 connection.work(&[], &mut self.thread.shared, now); // its time counts from here
                 self.turn(token, now);
             }
-            Err(error) if error.kind() == ErrorKind::InvalidInput => {
-                return Err(io::Error::new(ErrorKind::Unsupported, "the kernel accepts one at a time only"));
-            }
             // It was gone before we came.
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
             // No descriptors, no memory: the connections wait in the kernel, and so do we.
             Err(error) => {
                 eprintln!("accept: {error}");
                 self.deadlines.insert((now.saturating_add(ACCEPT_PAUSE), LISTENER));
-                return Ok(());
+                return;
             }
         }
         if !more {
             self.thread.ring.accept(&self.listener);
         }
-        Ok(())
     }
 
     /// Lets a connection do what it can, and sees to its deadline.
@@ -228,6 +224,7 @@ impl Connection {
             self.receiving = Receiving::No;
         }
         match result {
+            Ok(buffer) if self.over => thread.ring.recycle(buffer),
             Ok(buffer) => {
                 if buffer.is_empty() {
                     self.session.core.end_of_input(now);

@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 /// The name of this pool in the ring.
 pub(crate) const GROUP: u16 = 0;
 
-/// A power of two. So many connections can be read from in one turn of the loop.
+/// A power of two, and few, that they stay in the cache: the kernel takes them in turn. Where they are
+/// used up, receiving ends and is started again.
 const BUFFERS: u16 = 64;
 const BUFFER_SIZE: u16 = 4 * 1024;
 
@@ -57,18 +58,12 @@ impl Deref for Buffer {
 
 impl Pool {
     pub(crate) fn new() -> Self {
-        let mut pool = Self::empty();
-        pool.lent.resize(usize::from(BUFFERS), Vec::new());
+        let table = Box::new(Table(std::array::from_fn(|_| Entry::default())));
+        let mut pool = Self { lent: vec![Vec::new(); usize::from(BUFFERS)], table, made: 0 };
         for number in 0..BUFFERS {
             pool.put(Buffer { number: Some(number), bytes: vec![0; usize::from(BUFFER_SIZE)], len: 0 });
         }
         pool
-    }
-
-    /// One that has nothing to lend.
-    pub(crate) fn empty() -> Self {
-        let table = Box::new(Table(std::array::from_fn(|_| Entry::default())));
-        Self { lent: Vec::new(), table, made: 0 }
     }
 
     /// Where the table is, and how many entries it has.

@@ -5,10 +5,12 @@
 //! in `sends`, and nothing reads, writes, moves or frees it there. It is taken out when the kernel has
 //! said that it is done with it, and not before; a ring that is dropped leaks what was not taken out.
 //!
-//! Nothing is told to the kernel before [`Ring::wait`], and then everything in one call, which also
-//! brings what is done by then. Only inside that call does the kernel work for this ring.
+//! What there is to do is told to the kernel in one call, [`Ring::wait`], which also brings what is done
+//! by then; it is told sooner only if the queue is full. The kernel works for this ring inside that call
+//! alone, so it never interrupts the loop.
 
 use std::io;
+use std::mem::ManuallyDrop;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::time::Duration;
@@ -19,7 +21,10 @@ use slab::Slab;
 
 use crate::pool::{Buffer, GROUP, Pool};
 
-const ENTRIES: u32 = 1024;
+/// The queues are small, that they stay in the cache. A turn that has more to do tells it in parts, and
+/// what does not fit into the second queue waits in the kernel.
+const ENTRIES: u32 = 128;
+const COMPLETIONS: u32 = 512;
 
 /// So many sockets, at most, are known to the ring by the number of their connection, which spares a
 /// look into the table of descriptors for each operation.
@@ -35,8 +40,11 @@ const CANCEL: u64 = 3;
 
 pub(crate) struct Ring {
     kernel: IoUring,
-    pool: Pool,
-    sends: Slab<Send>,
+    /// Both are leaked with the ring: closing it does not wait for what it has begun, and the kernel may
+    /// still read and write there.
+    pool: ManuallyDrop<Pool>,
+    sends: ManuallyDrop<Slab<Send>>,
+    /// How many sockets it can know by number.
     slots: u32,
 }
 
@@ -74,14 +82,16 @@ impl Ring {
     /// `Unsupported` or `PermissionDenied` if not.
     pub(crate) fn new() -> io::Result<Self> {
         // The youngest thing in use is the deferred work, of Linux 6.1: who has that, has the others.
-        let kernel = IoUring::builder().setup_single_issuer().setup_defer_taskrun().build(ENTRIES);
-        let kernel = kernel.map_err(|error| match error.kind() {
+        let mut builder = IoUring::builder();
+        builder.setup_single_issuer().setup_defer_taskrun().setup_cqsize(COMPLETIONS);
+        let kernel = builder.build(ENTRIES).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidInput => {
                 io::Error::new(io::ErrorKind::Unsupported, "the kernel is older than Linux 6.1")
             }
             _ => error,
         })?;
-        let mut ring = Self { kernel, pool: Pool::new(), sends: Slab::new(), slots: SLOTS };
+        let (pool, sends) = (ManuallyDrop::new(Pool::new()), ManuallyDrop::new(Slab::new()));
+        let mut ring = Self { kernel, pool, sends, slots: SLOTS };
         ring.lend()?;
         // There may be no more of them than descriptors. With none it works too.
         while ring.slots > 0 && ring.kernel.submitter().register_files_sparse(ring.slots).is_err() {
@@ -107,7 +117,7 @@ impl Ring {
     /// Makes a socket known by the number of its connection, which no other has before it is closed.
     pub(crate) fn open(&mut self, stream: TcpStream, token: usize) -> Socket {
         let register = |slot: &u32| {
-            *slot < SLOTS
+            *slot < self.slots
                 && self.kernel.submitter().register_files_update(*slot, &[stream.as_raw_fd()]).is_ok()
         };
         let slot = u32::try_from(token).ok().filter(register);
@@ -215,12 +225,4 @@ fn adopt(entry: &cqueue::Entry) -> TcpStream {
     // SAFETY: the kernel has opened this descriptor for the one who reads this completion, and each
     // completion is read once. So nobody else has it or will close it.
     unsafe { OwnedFd::from_raw_fd(entry.result()) }.into()
-}
-
-impl Drop for Ring {
-    fn drop(&mut self) {
-        // Closing a ring does not wait for what it has begun: the kernel may still read and write here.
-        std::mem::forget(std::mem::replace(&mut self.pool, Pool::empty()));
-        std::mem::forget(std::mem::take(&mut self.sends));
-    }
 }
