@@ -22,7 +22,7 @@ const LISTENER: usize = usize::MAX;
 /// How long to wait after accepting has failed for lack of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// Output buffers that are kept for the next answers.
+/// Output buffers that are kept for the next answers. Who has nothing to send has none.
 const SPARES: usize = 64;
 
 /// Serves until the ring fails.
@@ -51,6 +51,16 @@ struct Thread {
     ring: Ring,
     shared: Shared,
     spares: Vec<Vec<u8>>,
+}
+
+impl Thread {
+    /// Keeps an output buffer for the next answer.
+    fn spare(&mut self, mut buffer: Vec<u8>) {
+        if self.spares.len() < SPARES && buffer.capacity() > 0 {
+            buffer.clear();
+            self.spares.push(buffer);
+        }
+    }
 }
 
 struct Connection {
@@ -105,7 +115,7 @@ impl Loop {
                     self.thread.ring.accept(&self.listener);
                 } else if let Some(connection) = self.connections.get_mut(token) {
                     connection.armed = None;
-                    connection.work(&[], &mut self.thread.shared, now);
+                    connection.work(&[], &mut self.thread, now);
                     self.turn(token, now);
                 }
             }
@@ -129,7 +139,7 @@ impl Loop {
                     over: false,
                     armed: None,
                 });
-                connection.work(&[], &mut self.thread.shared, now); // its time counts from here
+                connection.work(&[], &mut self.thread, now); // its time counts from here
                 self.turn(token, now);
             }
             // It was gone before we came.
@@ -179,7 +189,7 @@ impl Connection {
     fn turn(&mut self, token: usize, thread: &mut Thread, now: Instant) {
         let mut was_high = self.out.len() >= HIGH_WATER;
         while self.send(token, thread, now) && was_high {
-            self.work(&[], &mut thread.shared, now); // there may be more to answer
+            self.work(&[], thread, now); // there may be more to answer
             was_high = self.out.len() >= HIGH_WATER;
         }
         match self.session.core.close_action() {
@@ -211,8 +221,7 @@ impl Connection {
         if self.sending || self.out.is_empty() {
             return false;
         }
-        let next = thread.spares.pop().unwrap_or_default();
-        thread.ring.send(&self.socket, token, std::mem::replace(&mut self.out, next));
+        thread.ring.send(&self.socket, token, std::mem::take(&mut self.out));
         self.sending = true;
         self.session.core.written(false, true, now);
         true
@@ -229,7 +238,7 @@ impl Connection {
                 if buffer.is_empty() {
                     self.session.core.end_of_input(now);
                 }
-                self.work(&buffer, &mut thread.shared, now);
+                self.work(&buffer, thread, now);
                 thread.ring.recycle(buffer);
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
@@ -238,17 +247,23 @@ impl Connection {
     }
 
     /// The bytes are worked on where they are, unless older ones come first.
-    fn work(&mut self, input: &[u8], shared: &mut Shared, now: Instant) {
-        if self.tail.is_empty() {
-            let used = self.session.turn(input, shared, &mut self.out, now);
-            self.tail.extend_from_slice(&input[used..]);
-            return;
+    fn work(&mut self, input: &[u8], thread: &mut Thread, now: Instant) {
+        if self.out.capacity() == 0 {
+            self.out = thread.spares.pop().unwrap_or_default();
         }
-        self.tail.extend_from_slice(input);
-        let used = self.session.turn(&self.tail, shared, &mut self.out, now);
-        self.tail.drain(..used);
         if self.tail.is_empty() {
-            self.tail = Vec::new();
+            let used = self.session.turn(input, &mut thread.shared, &mut self.out, now);
+            self.tail.extend_from_slice(&input[used..]);
+        } else {
+            self.tail.extend_from_slice(input);
+            let used = self.session.turn(&self.tail, &mut thread.shared, &mut self.out, now);
+            self.tail.drain(..used);
+            if self.tail.is_empty() {
+                self.tail = Vec::new();
+            }
+        }
+        if self.out.is_empty() {
+            thread.spare(std::mem::take(&mut self.out));
         }
     }
 
@@ -271,9 +286,8 @@ impl Connection {
         if !bytes.is_empty() && !self.over {
             thread.ring.send(&self.socket, token, bytes);
             self.sending = true;
-        } else if thread.spares.len() < SPARES {
-            bytes.clear();
-            thread.spares.push(bytes);
+        } else {
+            thread.spare(bytes);
         }
     }
 }
