@@ -126,7 +126,9 @@ impl Ring {
 
     /// Closes a socket of which no operation is under way.
     pub(crate) fn close(&mut self, socket: Socket) {
-        if let Some(slot) = socket.slot {
+        let Socket { stream, slot } = socket;
+        drop(stream);
+        if let Some(slot) = slot {
             let cleared = self.kernel.submitter().register_files_update(slot, &[-1]);
             debug_assert!(cleared.is_ok(), "{cleared:?}");
         }

@@ -221,6 +221,18 @@ fn pipelined_requests_are_answered_in_order_however_they_arrive() {
     });
 }
 
+/// What servers are compared by.
+#[test]
+fn the_answer_that_is_measured_is_whole() {
+    each(&[], |server| {
+        let response = raw::request(server.addr, raw::get("/plaintext"));
+        assert_eq!((response.status, response.text()), (200, "Hello, World!"));
+        assert_eq!(response.field("content-type"), Some("text/plain"));
+        assert_eq!(response.field("server"), Some("sinew"));
+        assert!(response.field("date").is_some_and(|date| date.ends_with(" GMT")), "no date");
+    });
+}
+
 /// More of them than a loop answers before it looks after others; and nothing comes to wake it again.
 #[test]
 fn thousands_of_pipelined_requests_are_all_answered() {
