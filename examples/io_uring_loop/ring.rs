@@ -81,10 +81,12 @@ impl Ring {
     /// # Errors
     /// `Unsupported` or `PermissionDenied` if not.
     pub(crate) fn new() -> io::Result<Self> {
-        // The youngest thing in use is the deferred work, of Linux 6.1: who has that, has the others.
+        // The youngest thing in need is the deferred work, of Linux 6.1: who has that, has the others. The
+        // queue without an array of indices is of Linux 6.6, and a bonus.
         let mut builder = IoUring::builder();
         builder.setup_single_issuer().setup_defer_taskrun().setup_cqsize(COMPLETIONS);
-        let kernel = builder.build(ENTRIES).map_err(|error| match error.kind() {
+        let kernel = builder.clone().setup_no_sqarray().build(ENTRIES).or_else(|_| builder.build(ENTRIES));
+        let kernel = kernel.map_err(|error| match error.kind() {
             io::ErrorKind::InvalidInput => {
                 io::Error::new(io::ErrorKind::Unsupported, "the kernel is older than Linux 6.1")
             }
