@@ -5,6 +5,8 @@
 //! Invariant: what is accepted here can be framed in one way only. Where the RFC lets a recipient
 //! repair a message, we refuse it.
 
+#![expect(clippy::inline_always, reason = "counted: one caller is on the way of every request")]
+
 use super::body::{BodyLength, ResponseLength};
 use super::head::{Head, StatusLine};
 use super::known::Known;
@@ -24,6 +26,7 @@ pub(crate) struct RequestVerdict {
 }
 
 /// Judges the head of a request whose lines are all well-formed. `bytes` are those of the head.
+#[inline(always)]
 pub(crate) fn judge_request(
     head: &Head,
     bytes: &[u8],

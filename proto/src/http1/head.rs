@@ -160,24 +160,64 @@ pub(crate) fn parse(
     section: Section,
     table: &mut FieldTable,
 ) -> Result<Option<usize>, RecvError> {
+    // Where nothing was looked at, nothing else is in progress either.
+    let fresh = progress.scanned == 0;
+    if fresh {
+        // As a rule the section is there at once, and its lines are plain.
+        let mut read = Progress::NONE;
+        table.clear();
+        if let Some(end) = plain_lines(input, &mut read, section, table) {
+            decide(input, 0, end, section, table)?;
+            return Ok(Some(end));
+        }
+        *progress = read;
+    }
+    parse_on(input, progress, section, table, fresh)
+}
+
+/// [`parse`] of a section that is not plain or comes bit by bit; `tried`, if its plain lines were read
+/// just now.
+#[inline(never)]
+fn parse_on(
+    input: &[u8],
+    progress: &mut Progress,
+    section: Section,
+    table: &mut FieldTable,
+    tried: bool,
+) -> Result<Option<usize>, RecvError> {
     // In progress already: lines before were checked, their spans are lost.
-    let resumed = progress.line > progress.start;
-    let Some(mut end) = read(input, progress, section, table)? else {
+    let resumed = !tried && progress.line > progress.start;
+    let found =
+        if tried { lines(input, progress, section, table) } else { read(input, progress, section, table) };
+    let Some(mut end) = found? else {
         return Ok(None);
     };
     if resumed {
-        *progress = Progress::default();
+        *progress = Progress::NONE;
         match read(input, progress, section, table)? {
             Some(again) => end = again,
             None => return Ok(None),
         }
     }
+    decide(input, progress.start, end, section, table)?;
+    *progress = Progress::NONE;
+    Ok(Some(end))
+}
+
+/// Judges the fields of a section that lies between `start` and `end`.
+#[inline(always)]
+fn decide(
+    input: &[u8],
+    start: u32,
+    end: usize,
+    section: Section,
+    table: &mut FieldTable,
+) -> Result<(), RecvError> {
     match section {
         Section::Request { .. } => {
-            table.head.len = offset(end).saturating_sub(table.head.start);
-            let head = &table.head;
-            let bytes = input.get(head.start as usize..end).unwrap_or_default();
-            let verdict = framing::judge_request(head, bytes, Fields::new(bytes, table.spans()))?;
+            let bytes = input.get(start as usize..end).unwrap_or_default();
+            table.head.len = offset(bytes.len());
+            let verdict = framing::judge_request(&table.head, bytes, Fields::new(bytes, table.spans()))?;
             let head = &mut table.head;
             head.body = verdict.body;
             head.keep_alive = verdict.keep_alive;
@@ -195,11 +235,9 @@ pub(crate) fn parse(
         }
         Section::Trailers { .. } => {}
     }
-    *progress = Progress::default();
-    Ok(Some(end))
+    Ok(())
 }
 
-#[inline(always)]
 fn read(
     input: &[u8],
     progress: &mut Progress,
@@ -207,7 +245,7 @@ fn read(
     table: &mut FieldTable,
 ) -> Result<Option<usize>, RecvError> {
     table.clear();
-    match plain_lines(input, progress, section, table) {
+    match more_plain_lines(input, progress, section, table) {
         Some(end) => Ok(Some(end)),
         None => lines(input, progress, section, table),
     }

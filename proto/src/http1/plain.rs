@@ -75,25 +75,21 @@ fn other_name(line: &[u8]) -> Option<(&[u8], &[u8])> {
 /// origin-form, its version is HTTP/1.1 (RFC 9112 §3).
 #[inline(always)]
 pub(super) fn request_line(bytes: &[u8], max_target: u32) -> Option<(Head, usize)> {
-    let method_len = if bytes.starts_with(b"GET ") { 3 } else { grammar::token_len(bytes) };
-    let (method, rest) = bytes.split_at_checked(method_len)?;
-    let [b' ', rest @ ..] = rest else {
-        return None;
+    let (method_len, kind, rest) = match bytes.strip_prefix(b"GET ") {
+        Some(rest) => (3, MethodKind::Other, rest),
+        None => method(bytes)?,
     };
     let (target_len, path_len) = grammar::target_len(rest);
     let (target, rest) = rest.split_at_checked(target_len)?;
-    let kind = MethodKind::of(method);
-    let valid = rest.first_chunk() == Some(b" HTTP/1.1\r\n")
-        && (1..=MAX_METHOD).contains(&method.len())
-        && kind != MethodKind::Connect
+    let valid = rest.starts_with(b" HTTP/1.1\r\n")
         && target.first() == Some(&b'/')
         && target.len() <= max_target as usize;
     if !valid {
         return None;
     }
-    let target_at = offset(method.len()).wrapping_add(1);
+    let target_at = u32::from(method_len).wrapping_add(1);
     let head = Head {
-        method_len: u16::try_from(method.len()).ok()?,
+        method_len,
         target: target_at,
         target_len: offset(target.len()),
         path: target_at,
@@ -103,5 +99,15 @@ pub(super) fn request_line(bytes: &[u8], max_target: u32) -> Option<(Head, usize
         method: kind,
         ..Head::EMPTY
     };
-    Some((head, method.len().wrapping_add(target.len()).wrapping_add(12)))
+    Some((head, usize::from(method_len).wrapping_add(target.len()).wrapping_add(12)))
+}
+
+/// Length and kind of the method at the beginning of `bytes`, and what follows the blank after it.
+#[inline(never)]
+fn method(bytes: &[u8]) -> Option<(u16, MethodKind, &[u8])> {
+    let (method, rest) = bytes.split_at_checked(grammar::token_len(bytes))?;
+    let kind = MethodKind::of(method);
+    let len = u16::try_from(method.len()).ok()?;
+    let valid = (1..=MAX_METHOD).contains(&method.len()) && kind != MethodKind::Connect;
+    if valid { Some((len, kind, rest.strip_prefix(b" ")?)) } else { None }
 }
