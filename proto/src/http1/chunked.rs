@@ -66,29 +66,21 @@ impl Chunked {
 
     /// Decodes up to the first piece of data, the trailers, or the end of the input. Returns the
     /// bytes consumed with what was found.
+    #[inline]
     pub(crate) fn advance(&mut self, input: &[u8]) -> Result<(usize, Found), RecvError> {
+        match self.plain_chunk(input) {
+            Some(found) => Ok(found),
+            None => self.advance_by_bytes(input),
+        }
+    }
+
+    #[inline(never)]
+    fn advance_by_bytes(&mut self, input: &[u8]) -> Result<(usize, Found), RecvError> {
         let mut at = 0_usize;
         loop {
             match self.state {
                 State::Trailers => return Ok((at, Found::Trailers)),
-                State::Data => {
-                    let available = input.len().saturating_sub(at);
-                    if available == 0 {
-                        return Ok((at, Found::NeedInput));
-                    }
-                    let taken = usize::try_from(self.remaining).map_or(available, |n| n.min(available));
-                    self.remaining = self.remaining.saturating_sub(taken as u64);
-                    if self.remaining == 0 {
-                        self.state = State::DataCr;
-                    }
-                    return Ok((at.saturating_add(taken), Found::Data { at }));
-                }
-                State::Size | State::DataCr => {
-                    if let Some(len) = self.plain_line(input.get(at..).unwrap_or_default()) {
-                        at = at.saturating_add(len);
-                        continue;
-                    }
-                }
+                State::Data => return Ok(self.data(input, at)),
                 _ => {}
             }
             let Some(&byte) = input.get(at) else {
@@ -99,34 +91,48 @@ impl Chunked {
         }
     }
 
-    /// Takes what stands between two pieces of data if it is all there and as plain as encoders write
-    /// it: the CRLF of the data, one to eight digits that do not begin with 0, CRLF. Returns its length.
+    /// Takes what there is of the data, which begins at `at`.
     #[inline]
-    fn plain_line(&mut self, input: &[u8]) -> Option<usize> {
+    fn data(&mut self, input: &[u8], at: usize) -> (usize, Found) {
+        let available = input.len().saturating_sub(at);
+        if available == 0 {
+            return (at, Found::NeedInput);
+        }
+        let taken = usize::try_from(self.remaining).map_or(available, |n| n.min(available));
+        self.remaining = self.remaining.saturating_sub(taken as u64);
+        if self.remaining == 0 {
+            self.state = State::DataCr;
+        }
+        (at.saturating_add(taken), Found::Data { at })
+    }
+
+    /// Takes a chunk whose line is all there and as plain as encoders write it: the CRLF of the data
+    /// before, one to eight digits that do not begin with 0, CRLF.
+    #[inline]
+    fn plain_chunk(&mut self, input: &[u8]) -> Option<(usize, Found)> {
         let line = match (self.state, self.digits) {
             (State::DataCr, _) => input.strip_prefix(b"\r\n")?,
             (State::Size, 0) => input,
             _ => return None,
         };
-        if !matches!(line, [b'1'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..]) {
-            return None;
-        }
         let mut size = 0_u64;
         let mut rest = line;
         while let [byte, after @ ..] = rest {
-            let Some(digit) = char::from(*byte).to_digit(16).filter(|_| size >> 28 == 0) else {
+            let digit = hex_digit(*byte);
+            if digit > 15 || size >> 28 != 0 {
                 break;
-            };
+            }
             size = (size << 4) | u64::from(digit);
+            if size == 0 {
+                return None;
+            }
             rest = after;
         }
-        if !rest.starts_with(b"\r\n") {
-            return None;
-        }
-        let taken = input.len().saturating_sub(rest.len()).saturating_add(2);
-        work::step(taken);
-        *self = Self { state: State::Data, digits: 0, remaining: size, budget: self.budget };
-        Some(taken)
+        let data = rest.strip_prefix(b"\r\n").filter(|_| size > 0)?;
+        let at = input.len().saturating_sub(data.len());
+        work::step(at);
+        (self.state, self.remaining) = (State::Data, size);
+        Some(self.data(input, at))
     }
 
     /// One byte that is not data.
@@ -173,8 +179,8 @@ impl Chunked {
 
     /// `chunk-size = 1*HEXDIG`, here at most 16 of them.
     fn size_digit(&mut self, byte: u8) -> Result<State, RecvError> {
-        let digit = char::from(byte).to_digit(16).ok_or(RecvError::InvalidChunkSize)?;
-        if self.digits >= 16 {
+        let digit = hex_digit(byte);
+        if digit > 15 || self.digits >= 16 {
             return Err(RecvError::InvalidChunkSize);
         }
         if self.digits > 0 && self.remaining == 0 {
@@ -190,4 +196,11 @@ impl Chunked {
         self.budget = self.budget.checked_sub(1).ok_or(RecvError::ChunkExtensionsTooLarge)?;
         Ok(next)
     }
+}
+
+/// The value of a hexadecimal digit; above 15 for what is none.
+#[inline]
+fn hex_digit(byte: u8) -> u8 {
+    let digit = byte.wrapping_sub(b'0');
+    if digit <= 9 { digit } else { (byte | 0x20).wrapping_sub(b'a').saturating_add(10) }
 }

@@ -101,6 +101,7 @@ impl Reader {
     }
 
     /// Reads on in the body. Returns the bytes consumed with what was found.
+    #[inline]
     pub(super) fn body(&mut self, input: &[u8], table: &mut FieldTable) -> Result<(usize, Piece), RecvError> {
         match &mut self.body {
             Body::Length(0) => Ok((0, Piece::End)),
@@ -123,6 +124,7 @@ impl Reader {
         }
     }
 
+    #[inline(never)]
     fn trailers(
         &mut self,
         input: &[u8],

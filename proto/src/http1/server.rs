@@ -139,6 +139,7 @@ impl Server {
     ///
     /// # Errors
     /// [`RecvError`] if the peer broke a rule. Nothing of the input is consumed then.
+    #[inline]
     pub fn poll<'b>(
         &mut self,
         input: &'b [u8],
