@@ -101,6 +101,25 @@ impl FieldLines {
         self.add(name, value)
     }
 
+    /// Adds all `others` after these. They were checked when they were set: this is one copy, for lines
+    /// that are the same in many responses.
+    ///
+    /// ```
+    /// use sinew_proto::FieldLines;
+    /// let mut usual = FieldLines::new();
+    /// usual.append("server", "sinew")?;
+    /// usual.append("content-type", "text/plain; charset=utf-8")?;
+    /// let mut lines = FieldLines::new();
+    /// lines.append_all(&usual);
+    /// assert_eq!(lines, usual);
+    /// # Ok::<(), sinew_proto::FieldError>(())
+    /// ```
+    pub fn append_all(&mut self, others: &Self) {
+        self.bytes.extend_from_slice(&others.bytes);
+        self.marks |= others.marks;
+        self.names |= others.names;
+    }
+
     /// Checks a line and adds it. A value has no white space around it.
     fn add(&mut self, name: &str, value: &[u8]) -> Result<(), FieldError> {
         check(name, value)?;
@@ -334,5 +353,14 @@ mod tests {
         lines.remove("connection");
         assert_eq!(lines.marks(), 0);
         assert!(!lines.contains("connection"));
+
+        let mut others = FieldLines::new();
+        others.append("Date", "now").unwrap();
+        others.append("x", "1").unwrap();
+        lines.append("te", "trailers").unwrap();
+        lines.append_all(&others);
+        assert_eq!(lines.marks(), mark::TE | mark::DATE);
+        assert_eq!((lines.get("X"), lines.get("TE")), (Some(&b"1"[..]), Some(&b"trailers"[..])));
+        assert_eq!(lines.as_bytes(), b"te: trailers\r\nDate: now\r\nx: 1\r\n");
     }
 }

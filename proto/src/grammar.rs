@@ -425,12 +425,15 @@ fn is_odd_authority(bytes: &[u8]) -> bool {
 }
 
 /// `port = *DIGIT` (RFC 3986 §3.2.3), at most 65535.
+#[inline]
 fn is_port(digits: &[u8]) -> bool {
-    let number = digits.iter().try_fold(0_u32, |number, digit| {
-        let digit = digit.wrapping_sub(b'0');
-        (digit < 10).then(|| number.wrapping_mul(10).wrapping_add(u32::from(digit)))
-    });
-    digits.len() <= 5 && number.is_some_and(|number| number <= 65_535)
+    let small = match digits.len() {
+        0..=4 => true,
+        // Of as many digits: in the order of their numbers.
+        5 => digits <= b"65535".as_slice(),
+        _ => false,
+    };
+    small && digits.iter().all(u8::is_ascii_digit)
 }
 
 /// Splits `host:port` at the first colon that is not part of an address in brackets.
@@ -510,6 +513,8 @@ mod tests {
             "a.example:80",
             "a:",
             "127.0.0.1:65535",
+            "a:00000",
+            "a:9999",
             "[::1]",
             "[::1]:8080",
             "x_y",
@@ -525,6 +530,9 @@ mod tests {
             "a@b",
             "a:b",
             "a:65536",
+            "a:70000",
+            "a:6553x",
+            "a:8O",
             "a:123456",
             "[::1",
             "[::1]x",

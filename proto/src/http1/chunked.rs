@@ -24,9 +24,9 @@ pub(crate) struct Chunked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Size,
-    ExtensionName {
-        empty: bool,
-    },
+    /// Before the name of an extension.
+    Extension,
+    ExtensionName,
     AfterName,
     BeforeValue,
     Value,
@@ -142,19 +142,17 @@ impl Chunked {
         let blank = byte == b' ' || byte == b'\t';
         self.state = match (self.state, byte) {
             (Size, b'\r') if self.digits > 0 => SizeLf,
-            (Size, b';') if self.digits > 0 => self.extension(ExtensionName { empty: true })?,
+            (Size, b';') if self.digits > 0 => self.extension(Extension)?,
             (Size, _) => self.size_digit(byte)?,
 
-            (ExtensionName { empty: true }, _) if blank => self.extension(ExtensionName { empty: true })?,
-            (ExtensionName { empty: false }, _) if blank => self.extension(AfterName)?,
-            (ExtensionName { .. }, _) if grammar::is_tchar(byte) => {
-                self.extension(ExtensionName { empty: false })?
+            (Extension, _) if blank => self.extension(Extension)?,
+            (ExtensionName, _) if blank => self.extension(AfterName)?,
+            (Extension | ExtensionName, _) if grammar::is_tchar(byte) => self.extension(ExtensionName)?,
+            (ExtensionName | AfterName, b'=') => self.extension(BeforeValue)?,
+            (ExtensionName | AfterName | Value | QuotedEnd | AfterValue, b';') => {
+                self.extension(Extension)?
             }
-            (ExtensionName { empty: false } | AfterName, b'=') => self.extension(BeforeValue)?,
-            (ExtensionName { empty: false } | AfterName | Value | QuotedEnd | AfterValue, b';') => {
-                self.extension(ExtensionName { empty: true })?
-            }
-            (ExtensionName { empty: false } | Value | QuotedEnd, b'\r') => SizeLf,
+            (ExtensionName | Value | QuotedEnd, b'\r') => SizeLf,
             (AfterName, _) if blank => self.extension(AfterName)?,
 
             (BeforeValue, _) if blank => self.extension(BeforeValue)?,
