@@ -12,6 +12,7 @@ use std::sync::Arc;
 use sinew_app::Service;
 
 use crate::gate::Entry;
+use crate::roll::Clerk;
 use crate::{Guard, Phase, Runtime, Seat, Serving};
 
 /// Connections accepted in one turn, before those that are there get theirs.
@@ -38,6 +39,8 @@ pub trait Listener: Unpin + Send + 'static {
 ///
 /// It counts as live from the call on, not from its first turn, and until the listener is closed: a server
 /// that has drained has served everybody, and nobody finds it listening.
+///
+/// It keeps the time for connections that wait for a request, too: with it none of them needs a timer.
 pub fn accept<L, R, S, F>(listener: L, serving: Arc<Serving<R, S>>, spawn: F) -> impl Future<Output = ()>
 where
     L: Listener,
@@ -50,7 +53,16 @@ where
     let entrance = Entrance { listener, doorman, spawn, guard };
     async move {
         let mut entrance = entrance;
-        poll_fn(|cx| entrance.poll(cx)).await;
+        let roll = entrance.doorman.serving.roll.clone();
+        let mut clerk = Clerk::of(&roll);
+        poll_fn(|cx| {
+            if let Some(clerk) = &mut clerk {
+                clerk.poll(cx, entrance.doorman.serving.runtime());
+            }
+            entrance.poll(cx)
+        })
+        .await;
+        drop(clerk);
         entrance.close();
     }
 }

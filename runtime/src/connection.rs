@@ -9,10 +9,11 @@ use sinew_app::{Service, Upgraded};
 use sinew_proto::Instant;
 
 use crate::http::{Budget, End, Http, Turn};
+use crate::roll::{Membership, NEVER};
 use crate::scratch::Scratch;
 use crate::serving::Member;
 use crate::transport::Transport;
-use crate::{Io, Phase, Runtime, upgraded};
+use crate::{Io, Phase, Runtime, Serving, upgraded};
 
 /// Serves one connection. A future that completes when the connection is closed.
 ///
@@ -35,7 +36,7 @@ enum Stage {
 /// All there is to know of a connection that waits for a request, and has nothing else to do.
 #[derive(Clone, Copy)]
 struct Idle {
-    /// Later than anything for one that was not polled yet.
+    /// `NEVER` for one that was not polled yet.
     since: Instant,
     peer: Option<SocketAddr>,
 }
@@ -44,27 +45,27 @@ impl Idle {
     /// What it needs to go on: as the last one of the thread that went idle has left it.
     fn wake<R: Runtime, S: Service>(
         self,
-        now: Instant,
-        member: &Member<R, S>,
+        serving: &Serving<R, S>,
+        refused: bool,
         scratch: &mut Scratch,
     ) -> Box<Http> {
-        let Member { serving, place, .. } = member;
-        let refused = place.is_refused();
-        let mut http = match scratch.spare_http.take() {
-            Some((number, http)) if number == serving.number && !refused => http,
-            _ => Box::new(Http::new(&serving.config.http1, self.peer, refused)),
-        };
-        if !refused {
-            http.wait(self.since.min(now), self.peer);
+        let new = || Box::new(Http::new(&serving.config.http1, self.peer, refused));
+        if refused {
+            return new();
         }
+        let mut http = match scratch.spare_http.take() {
+            Some((number, http)) if number == serving.number => http,
+            _ => new(),
+        };
+        let since = if self.since == NEVER { serving.runtime.now() } else { self.since };
+        http.wait(since, self.peer);
         http
     }
 }
 
 impl<I: Io, R: Runtime, S: Service> Connection<I, R, S> {
     pub(crate) fn new(io: I, member: Member<R, S>, peer: Option<SocketAddr>) -> Self {
-        let stage = Stage::Idle(Idle { since: Instant::from_nanos(u64::MAX), peer });
-        Self { transport: Transport::new(io), stage, member }
+        Self { transport: Transport::new(io), stage: Stage::Idle(Idle { since: NEVER, peer }), member }
     }
 }
 
@@ -73,7 +74,7 @@ impl<I: Io, R: Runtime, S: Service> Future for Connection<I, R, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { transport, member, stage } = self.get_mut();
-        let phase = member.guard.poll_phase(cx);
+        let phase = member.poll_phase(cx);
         if phase == Phase::Aborted {
             // What is cut short should not look complete.
             if matches!(stage, Stage::Http(http) if http.is_sending() || transport.has_output()) {
@@ -81,20 +82,22 @@ impl<I: Io, R: Runtime, S: Service> Future for Connection<I, R, S> {
             }
             return Poll::Ready(());
         }
-        let serving = &*member.serving;
-        let runtime = &serving.runtime;
+        let Member { serving, place, membership } = member;
+        let serving = &**serving;
         if transport.is_connected() {
             ready!(transport.turn(&serving.config.http1, |transport, scratch| {
-                if !matches!(stage, Stage::Upgraded(_)) {
-                    match ready!(turn_http(stage, transport, member, cx, scratch, phase)) {
-                        End::Closed => return Poll::Ready(()),
-                        End::Switched(protocol) => {
-                            serving.counters.upgrades.add_one();
-                            *stage = Stage::Upgraded(protocol);
-                        }
-                    }
+                if let Stage::Idle(idle) = *stage {
+                    *stage = Stage::Http(idle.wake(serving, place.is_refused(), scratch));
                 }
-                turn_upgraded(stage, transport, runtime, cx, scratch, phase)
+                if let Stage::Http(_) = stage {
+                    let turn = turn_http(stage, transport, serving, membership, cx, scratch, phase);
+                    let Some(protocol) = ready!(turn) else {
+                        return Poll::Ready(());
+                    };
+                    serving.counters.upgrades.add_one();
+                    *stage = Stage::Upgraded(protocol);
+                }
+                turn_upgraded(stage, transport, &serving.runtime, cx, scratch, phase)
             }));
         }
         match stage {
@@ -112,44 +115,60 @@ impl<I: Io, R: Runtime, S: Service> Future for Connection<I, R, S> {
                     transport.disconnect();
                     protocol.disconnected();
                 }
-                upgraded::finish(&mut **protocol, runtime, cx)
+                upgraded::finish(&mut **protocol, &serving.runtime, cx)
             }
         }
     }
 }
 
-/// One turn of HTTP. Who is idle after it keeps nothing but the fact.
+/// One turn of HTTP. `Ready` when it is over, with what takes over.
 fn turn_http<I: Io, R: Runtime, S: Service>(
     stage: &mut Stage,
     transport: &mut Transport<I, R>,
-    member: &Member<R, S>,
+    serving: &Serving<R, S>,
+    membership: &mut Membership,
     cx: &mut Context<'_>,
     scratch: &mut Scratch,
     phase: Phase,
-) -> Poll<End> {
-    let serving = &*member.serving;
-    let now = serving.runtime.now();
-    if let Stage::Idle(idle) = *stage {
-        *stage = Stage::Http(idle.wake(now, member, scratch));
-    }
+) -> Poll<Option<Box<dyn Upgraded>>> {
     let Stage::Http(http) = stage else {
-        return Poll::Ready(End::Closed);
+        return Poll::Ready(None);
     };
+    let now = serving.runtime.now();
     let budget = Budget::NEW;
     let turn = Turn { http, transport, serving, scratch, now, budget, switched: None };
-    if let Poll::Ready(end) = turn.run(cx, phase) {
-        return Poll::Ready(end);
+    let due = match ready!(turn.run(cx, phase)) {
+        End::Waits(due) => due,
+        End::Closed => return Poll::Ready(None),
+        End::Switched(protocol) => return Poll::Ready(Some(protocol)),
+    };
+    if go_idle(stage, serving.number, scratch)
+        && due.is_none_or(|due| membership.poll_reminder(&serving.roll, due, now).is_pending())
+    {
+        transport.rest(now);
+    } else if transport.poll_timer(cx, due, &serving.runtime).is_ready() {
+        // A deadline has passed since `now`.
+        cx.waker().wake_by_ref();
     }
+    Poll::Pending
+}
+
+/// Keeps nothing but the fact of a connection that only waits for a request. Returns whether it does.
+#[inline]
+fn go_idle(stage: &mut Stage, number: u64, scratch: &mut Scratch) -> bool {
+    let Stage::Http(http) = stage else {
+        return false;
+    };
     let since = if scratch.is_empty() { http.idle_since() } else { None };
     let Some(since) = since else {
         http.lend(scratch);
-        return Poll::Pending;
+        return false;
     };
     let idle = Idle { since, peer: http.peer };
     if let Stage::Http(http) = mem::replace(stage, Stage::Idle(idle)) {
-        scratch.spare_http = Some((serving.number, http));
+        scratch.spare_http = Some((number, http));
     }
-    Poll::Pending
+    true
 }
 
 /// One turn of what has taken over. `Ready` when the socket can be dropped.

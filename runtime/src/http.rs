@@ -107,6 +107,7 @@ impl Http {
 
     /// Since when it waits for a request, if that is all there is to know: another one that
     /// [waits](Self::wait) since then does the same.
+    #[inline]
     pub(crate) fn idle_since(&self) -> Option<Instant> {
         let Self { unasked, refused, left, drain, probe, linger_until, .. } = *self;
         let waits = !(unasked || refused || left)
@@ -159,14 +160,29 @@ impl Http {
     }
 
     /// `Ready` when nobody is at work whom the client has left.
+    #[inline]
     pub(crate) fn poll_unheard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(exchange) = &mut self.unheard {
-            if !exchange.poll_unheard(cx) {
-                return Poll::Pending;
-            }
-            self.unheard = None;
+        if self.unheard.is_none() { Poll::Ready(()) } else { self.finish_unheard(cx) }
+    }
+
+    #[cold]
+    fn finish_unheard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.unheard.as_mut().is_some_and(|exchange| !exchange.poll_unheard(cx)) {
+            return Poll::Pending;
         }
+        self.unheard = None;
         Poll::Ready(())
+    }
+
+    /// The next deadline, of the core or its own.
+    #[inline]
+    fn due(&self) -> Option<Instant> {
+        let mut due = self.core.poll_timeout();
+        let last_call = if let Drain::LastCall(until) = self.drain { Some(until) } else { None };
+        for own in [last_call, self.probe, self.linger_until].into_iter().flatten() {
+            due = Some(due.map_or(own, |due| due.min(own)));
+        }
+        due
     }
 }
 
@@ -175,8 +191,10 @@ fn at_most(timeout: Duration, limit: Duration) -> Duration {
     if timeout.is_zero() { limit } else { timeout.min(limit) }
 }
 
-/// How a turn ended for good.
+/// How a turn ended; it is pending if there is more to do, and the task is woken for that.
 pub(crate) enum End {
+    /// It waits until then, or for something else.
+    Waits(Option<Instant>),
     /// The connection is over.
     Closed,
     /// Another protocol takes over.
@@ -269,15 +287,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
             }
             // It may have been left in this turn, with news that it has not seen.
             let _ = self.http.poll_unheard(cx);
-            let Http { drain, probe, linger_until, .. } = *self.http;
-            let last_call = if let Drain::LastCall(until) = drain { Some(until) } else { None };
-            let own = [last_call, probe, linger_until];
-            let due = self.http.core.poll_timeout().into_iter().chain(own.into_iter().flatten()).min();
-            if self.transport.poll_timer(cx, due, &self.serving.runtime).is_pending() {
-                return Poll::Pending;
-            }
-            // A deadline has passed since `now`.
-            break;
+            return Poll::Ready(End::Waits(self.http.due()));
         }
         // The read of the last round may have been the end of a handshake.
         if let Some(protocol) = self.switched.take() {

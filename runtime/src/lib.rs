@@ -21,6 +21,7 @@
 //! | `jobs` | a bound on blocking work |
 //! | `transport` | a socket with what waits on both sides of it, and its timer |
 //! | `supervise` | from the signal to the end of a server |
+//! | `roll` | who is served, how to wake them, and the one timer of those who wait |
 //! | `upgraded` | the driver of what took over after HTTP |
 //! | `scratch` | the buffers of a thread, lent to the connection that is polled |
 //! | `shutdown` | the signal to drain, and the count of those who have to |
@@ -36,6 +37,7 @@ mod http;
 mod input;
 mod io;
 mod jobs;
+mod roll;
 mod scratch;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod sendfile;

@@ -4,6 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::task::Context;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use sinew_proto::{Config, RecvError};
 
 use crate::counters::Counters;
 use crate::gate::Place;
-use crate::{Connection, Counts, Gate, Guard, Io, Job, Runtime, Shutdown};
+use crate::roll::{Membership, Roll};
+use crate::{Connection, Counts, Gate, Io, Job, Phase, Runtime, Shutdown};
 
 /// How connections behave, next to the application.
 #[derive(Clone, Default)]
@@ -97,6 +99,7 @@ pub struct Serving<R, S> {
     pub(crate) counters: Counters,
     /// No other has it in this process.
     pub(crate) number: u64,
+    pub(crate) roll: Arc<Roll>,
     shutdown: Shutdown,
 }
 
@@ -120,7 +123,9 @@ impl<R: Runtime, S: Service> Serving<R, S> {
         let handle = Handle::new(Arc::new(RuntimeHost(runtime.clone(), shutdown.clone())));
         let counters = Counters::default();
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Self { runtime, service, config, handle, gate, counters, number, shutdown })
+        let roll = Arc::default();
+        shutdown.enlist(&roll);
+        Arc::new(Self { runtime, service, config, handle, gate, counters, number, roll, shutdown })
     }
 
     /// The future that serves one connection from its first byte to its close, whatever the gate says. It
@@ -157,13 +162,24 @@ impl<R, S> fmt::Debug for Serving<R, S> {
 /// What a connection that was let in gives back when it is dropped.
 pub(crate) struct Member<R, S> {
     pub(crate) serving: Arc<Serving<R, S>>,
-    pub(crate) guard: Guard,
     pub(crate) place: Place,
+    pub(crate) membership: Membership,
+}
+
+impl<R, S> Member<R, S> {
+    /// How far the end has come; the task of `cx` is woken when it comes nearer.
+    pub(crate) fn poll_phase(&mut self, cx: &Context<'_>) -> Phase {
+        self.membership.poll(&self.serving.roll, cx);
+        // Looked at after the entry is made: a signal in between wakes the task.
+        self.serving.shutdown.phase()
+    }
 }
 
 impl<R, S> Drop for Member<R, S> {
     fn drop(&mut self) {
+        self.membership.leave(&self.serving.roll);
         self.serving.gate.leave(self.place);
+        self.serving.shutdown.leave();
     }
 }
 
@@ -176,8 +192,8 @@ pub struct Seat<R, S> {
 
 impl<R: Runtime, S: Service> Seat<R, S> {
     pub(crate) fn new(serving: Arc<Serving<R, S>>, place: Place, peer: Option<SocketAddr>) -> Self {
-        let guard = serving.shutdown.guard();
-        Self { member: Member { serving, guard, place }, peer }
+        serving.shutdown.join();
+        Self { member: Member { serving, place, membership: Membership::NONE }, peer }
     }
 
     /// The future that serves the connection from its first byte to its close.

@@ -4,8 +4,11 @@ use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use std::collections::HashMap;
+use std::mem;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use crate::roll::Roll;
 
 /// A signal that is given once and seen by everybody who has a clone.
 ///
@@ -38,6 +41,8 @@ struct State {
     next_key: u64,
     /// Who waits for the signal.
     waiting: HashMap<u64, Waker>,
+    /// And who else: the connections of each server.
+    rolls: Vec<Weak<Roll>>,
     /// Who waits for the last guard to go.
     draining: HashMap<u64, Waker>,
 }
@@ -79,8 +84,12 @@ impl Shutdown {
     fn enter(&self, phase: Phase) {
         self.0.phase.fetch_max(phase as u8, Ordering::SeqCst);
         // Outside of the lock: a waker may run anything. The entries stay, for the next phase.
-        let waiting: Vec<Waker> = self.state().waiting.values().cloned().collect();
+        let state = self.state();
+        let waiting: Vec<Waker> = state.waiting.values().cloned().collect();
+        let rolls: Vec<Arc<Roll>> = state.rolls.iter().filter_map(Weak::upgrade).collect();
+        drop(state);
         waiting.into_iter().for_each(Waker::wake);
+        rolls.iter().flat_map(|roll| roll.wakers()).for_each(Waker::wake);
     }
 
     /// How far the end has come.
@@ -104,8 +113,32 @@ impl Shutdown {
 
     /// Counts somebody who has to finish before [`drained`](Self::drained) completes.
     pub fn guard(&self) -> Guard {
-        self.state().live += 1;
+        self.join();
         Guard { slot: Slot::new(self) }
+    }
+
+    /// Wakes those on a roll as well. Whoever enters it later looks at the phase after that.
+    pub(crate) fn enlist(&self, roll: &Arc<Roll>) {
+        let mut state = self.state();
+        // Now and then, so that it costs no more than the growing does.
+        if state.rolls.len() == state.rolls.capacity() {
+            state.rolls.retain(|roll| roll.strong_count() > 0);
+        }
+        state.rolls.push(Arc::downgrade(roll));
+    }
+
+    /// One more who has to finish, and says so by [`leave`](Self::leave).
+    pub(crate) fn join(&self) {
+        self.state().live += 1;
+    }
+
+    /// One of them has.
+    pub(crate) fn leave(&self) {
+        let mut state = self.state();
+        state.live -= 1;
+        let woken = if state.live == 0 { mem::take(&mut state.draining) } else { HashMap::new() };
+        drop(state);
+        woken.into_values().for_each(Waker::wake);
     }
 
     /// How many guards there are.
@@ -192,11 +225,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let mut state = self.slot.shutdown.state();
-        state.live -= 1;
-        let woken = if state.live == 0 { std::mem::take(&mut state.draining) } else { HashMap::new() };
-        drop(state);
-        woken.into_values().for_each(Waker::wake);
+        self.slot.shutdown.leave();
     }
 }
 

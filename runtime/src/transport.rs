@@ -8,6 +8,7 @@ use bytes::Bytes;
 use sinew_proto::http1::CloseAction;
 use sinew_proto::{Config, Instant, SendQueue};
 
+use crate::roll::NEVER;
 use crate::scratch::Scratch;
 use crate::{Io, Runtime};
 
@@ -28,9 +29,6 @@ pub(crate) struct Transport<I, R: Runtime> {
     pub(crate) end_of_input: bool,
     write_shut: bool,
 }
-
-/// Later than anything.
-const NEVER: Instant = Instant::from_nanos(u64::MAX);
 
 #[derive(Default)]
 struct Backlog {
@@ -168,6 +166,14 @@ impl<I: Io, R: Runtime> Transport<I, R> {
                 }
                 Poll::Pending
             }
+        }
+    }
+
+    /// Nothing waits for the timer. One that is set may fire for nothing, and is given up after that.
+    pub(crate) fn rest(&mut self, now: Instant) {
+        if self.armed <= now {
+            self.armed = NEVER;
+            self.timer = R::Timer::default();
         }
     }
 
