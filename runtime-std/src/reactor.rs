@@ -17,7 +17,7 @@ use mio::{Events, Poll, Registry, Token};
 use sinew_proto::Instant;
 use slab::Slab;
 
-use crate::source::Source;
+use crate::source::{Direction, Readiness, Source};
 use crate::timers::Timers;
 
 /// The token of the loop's own waker.
@@ -40,7 +40,7 @@ pub(crate) struct LoopHandle(Arc<Shared>);
 struct Shared {
     queue: Mutex<Vec<Arc<TaskWaker>>>,
     inbox: Mutex<Vec<Boxed>>,
-    sources: Mutex<Slab<Arc<Source>>>,
+    sources: Mutex<Slab<Source>>,
     timers: Timers,
     registry: Registry,
     wake: mio::Waker,
@@ -108,15 +108,24 @@ impl LoopHandle {
         Instant::from_nanos(0).saturating_add(self.0.epoch.elapsed())
     }
 
-    pub(crate) fn add_source(&self) -> (Token, Arc<Source>) {
-        let source = Arc::new(Source::new());
-        (Token(lock(&self.0.sources).insert(source.clone())), source)
+    pub(crate) fn add_source(&self) -> Token {
+        Token(lock(&self.0.sources).insert(Source::new()))
     }
 
     /// A token may be given out again at once. An event for its last owner then looks like one for
     /// the next, who tries in vain and waits on.
     pub(crate) fn remove_source(&self, token: Token) {
-        lock(&self.0.sources).try_remove(token.0);
+        let source = lock(&self.0.sources).try_remove(token.0);
+        // Not under the lock: dropping a waker may run anything.
+        drop(source);
+    }
+
+    /// See [`Source::wait`].
+    pub(crate) fn wait(&self, token: Token, readiness: &mut Readiness, direction: Direction, waker: &Waker) {
+        let mut sources = lock(&self.0.sources);
+        let old = sources.get_mut(token.0).and_then(|source| source.wait(readiness, direction, waker));
+        drop(sources);
+        drop(old);
     }
 
     #[cfg(test)]
@@ -167,7 +176,6 @@ struct Entry {
     task: Task,
     /// Tells this task from an earlier one with the same key.
     identity: Arc<TaskWaker>,
-    waker: Waker,
 }
 
 /// An event loop. [`run`](Self::run) makes the calling thread its own.
@@ -219,8 +227,8 @@ impl EventLoop {
         while !self.handle.is_stopped() {
             self.take_in();
             std::mem::swap(&mut ready, &mut *lock(&self.handle.0.queue));
-            for waker in ready.drain(..) {
-                self.poll_task(&waker);
+            for woken in ready.drain(..) {
+                self.poll_task(woken);
             }
             let sleep = self.sleep_time();
             match self.poll.poll(&mut events, sleep) {
@@ -245,26 +253,26 @@ impl EventLoop {
                 home: self.handle.clone(),
                 queued: AtomicBool::new(false),
             });
-            let waker = Waker::from(identity.clone());
-            waker.wake_by_ref();
-            entry.insert(Entry { task, identity, waker });
+            identity.wake_by_ref();
+            entry.insert(Entry { task, identity });
         }
     }
 
-    fn poll_task(&mut self, woken: &Arc<TaskWaker>) {
+    fn poll_task(&mut self, woken: Arc<TaskWaker>) {
         // Before the poll: a wake during it queues the task again. A swap, because it sees what was
         // written before a wake that found the task queued; a store could even pass the loads of the
         // poll, and that wake would be lost.
         woken.queued.swap(false, Ordering::AcqRel);
-        let Some(entry) = self.tasks.get_mut(woken.key).filter(|entry| Arc::ptr_eq(&entry.identity, woken))
-        else {
+        let key = woken.key;
+        let Some(entry) = self.tasks.get_mut(key).filter(|entry| Arc::ptr_eq(&entry.identity, &woken)) else {
             return;
         };
-        let mut cx = Context::from_waker(&entry.waker);
+        let waker = Waker::from(woken);
+        let mut cx = Context::from_waker(&waker);
         let polled = catch_unwind(AssertUnwindSafe(|| entry.task.as_mut().poll(&mut cx)));
         // A panic ends the task, not the loop.
         if polled.map_or(true, |state| state.is_ready()) {
-            drop_quietly(self.tasks.remove(woken.key).task);
+            drop_quietly(self.tasks.remove(key).task);
         }
     }
 
@@ -284,10 +292,10 @@ impl EventLoop {
             if event.token() == WAKE {
                 continue;
             }
-            let source = lock(&self.handle.0.sources).get(event.token().0).cloned();
-            if let Some(source) = source {
-                source.notice(event);
-            }
+            let mut sources = lock(&self.handle.0.sources);
+            let waker = sources.get_mut(event.token().0).and_then(|source| source.notice(event));
+            drop(sources);
+            waker.into_iter().for_each(Waker::wake);
         }
     }
 }

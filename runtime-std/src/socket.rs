@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use sinew_system::SocketFile;
 use socket2::SockRef;
 
 use crate::reactor::LoopHandle;
-use crate::source::{Direction, Source};
+use crate::source::{Direction, Readiness};
 
 /// On epoll an edge follows whatever arrives after a short read, so the read that would find
 /// nothing can be saved. Elsewhere only `WouldBlock` says that a socket is drained.
@@ -72,24 +71,48 @@ impl sealed::Stream for mio::net::UnixStream {
 #[derive(Debug)]
 struct Registration {
     home: LoopHandle,
-    token: Token,
-    source: Arc<Source>,
+    token: u32,
+    readiness: Readiness,
 }
 
 impl Registration {
     fn new(home: &LoopHandle, socket: &mut impl mio::event::Source, interest: Interest) -> io::Result<Self> {
-        let (token, source) = home.add_source();
-        if let Err(error) = home.registry().register(socket, token, interest) {
+        let token = home.add_source();
+        let number = u32::try_from(token.0).map_err(io::Error::other);
+        let registered = number.and_then(|number| {
+            home.registry().register(socket, token, interest)?;
+            Ok(Self { home: home.clone(), token: number, readiness: Readiness::default() })
+        });
+        if registered.is_err() {
             home.remove_source(token);
-            return Err(error);
         }
-        Ok(Self { home: home.clone(), token, source })
+        registered
+    }
+
+    /// Ready if it is worth a try; the caller says by [`set_ready`](Self::set_ready) if there may be more
+    /// after it.
+    fn poll_take(&mut self, direction: Direction, cx: &Context<'_>) -> Poll<()> {
+        if !self.readiness.take(direction) {
+            self.home.wait(self.token(), &mut self.readiness, direction, cx.waker());
+            if !self.readiness.take(direction) {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn set_ready(&mut self, direction: Direction) {
+        self.readiness.set(direction);
+    }
+
+    fn token(&self) -> Token {
+        Token(self.token as usize)
     }
 
     fn end(&self, socket: &mut impl mio::event::Source) {
         // It fails only for a socket that is not registered.
         let _ = self.home.registry().deregister(socket);
-        self.home.remove_source(self.token);
+        self.home.remove_source(self.token());
     }
 }
 
@@ -103,12 +126,12 @@ impl<T: Stream> Socket<T> {
 
 impl<T: Stream> Io for Socket<T> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        let source = &self.registration.source;
+        let source = &mut self.registration;
         loop {
             ready!(source.poll_take(Direction::Read, cx));
             match self.stream.read(buf) {
                 Ok(n) => {
-                    if n == buf.len() || !SHORT_MEANS_DRAINED || source.is_read_closed() {
+                    if n == buf.len() || !SHORT_MEANS_DRAINED || source.readiness.is_read_closed() {
                         source.set_ready(Direction::Read);
                     }
                     return Poll::Ready(Ok(n));
@@ -125,7 +148,7 @@ impl<T: Stream> Io for Socket<T> {
     }
 
     fn poll_write_vectored(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let source = &self.registration.source;
+        let source = &mut self.registration;
         loop {
             ready!(source.poll_take(Direction::Write, cx));
             let written = match bufs {
@@ -166,7 +189,7 @@ impl<T: Stream> Io for Socket<T> {
         offset: u64,
         len: usize,
     ) -> Poll<io::Result<usize>> {
-        let source = &self.registration.source;
+        let source = &mut self.registration;
         loop {
             ready!(source.poll_take(Direction::Write, cx));
             match sinew_runtime::sendfile(&self.stream, file, offset, len) {
@@ -240,7 +263,7 @@ impl<L: Accept> sinew_runtime::Listener for Listener<L> {
     type Socket = L::Stream;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(L::Stream, Option<SocketAddr>)>> {
-        let source = &self.registration.source;
+        let source = &mut self.registration;
         loop {
             ready!(source.poll_take(Direction::Read, cx));
             match self.socket.accept() {
