@@ -36,8 +36,8 @@ struct Options {
     #[arg(long, value_delimiter = ',', value_parser = workload)]
     work: Vec<Workload>,
     /// Rounds
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
     /// Seconds of each server in each round
     #[arg(long, default_value_t = 0.5)]
     secs: f64,
@@ -156,7 +156,6 @@ fn prepare(options: &Options) -> io::Result<Bench> {
     }
     let programs = Programs::find()?;
     let servers = if options.only.is_empty() { SERVERS.to_vec() } else { options.only.clone() };
-    eprintln!("building");
     programs.build(&servers)?;
     machine.check()?;
     Ok(Bench { machine, programs, servers, descriptors })
@@ -175,9 +174,7 @@ fn rounds(options: &Options) -> Rounds {
     if options.smoke {
         return Rounds { count: 1, secs: 0.3, warm_up: 0.05, client };
     }
-    // Also on 16 bits it fits.
-    let count = usize::try_from(options.rounds).unwrap_or(usize::MAX);
-    Rounds { count, secs: options.secs, warm_up: 0.15, client }
+    Rounds { count: options.rounds.into(), secs: options.secs, warm_up: 0.15, client }
 }
 
 fn main() -> ExitCode {

@@ -96,6 +96,7 @@ fn root() -> PathBuf {
 }
 
 fn build(workspace: &Path, target: &Path, what: &[&str]) -> io::Result<()> {
+    eprintln!("building {}", what.join(" "));
     let cargo = env::var_os("CARGO").unwrap_or("cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(workspace).args(["build", "--release", "--locked", "--quiet"]).args(what);
