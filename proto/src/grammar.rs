@@ -132,20 +132,32 @@ pub(crate) fn token_len(bytes: &[u8]) -> usize {
 /// [`token_len`] as far as there are letters, digits and `-` alone, as in nearly all field names. Most
 /// have fewer than sixteen.
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "one half, then the other")]
 pub(crate) fn plain_name_len(bytes: &[u8]) -> usize {
     let Some((block, after)) = bytes.split_first_chunk::<16>() else {
         return long_plain_name_len(bytes, bytes);
     };
+    if let Some(at) = first_wrong(block, not_in_plain_name) {
+        return at;
+    }
+    // Some names have a few bytes more: `X-Forwarded-Proto`, `Upgrade-Insecure-Requests`.
+    match after.first_chunk::<16>().map(|block| first_wrong(block, not_in_plain_name)) {
+        Some(Some(at)) => at.wrapping_add(16),
+        _ => long_plain_name_len(bytes, after),
+    }
+}
+
+/// Where the first byte of a block stands that is wrong.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "one half, then the other")]
+fn first_wrong(block: &[u8; 16], wrong: impl Fn(u8) -> u8) -> Option<usize> {
     work::step(block.len());
-    let lanes = lanes(block, not_in_plain_name);
+    let lanes = lanes(block, wrong);
     let zeros = match (lanes as u64, (lanes >> 64) as u64) {
-        (0, 0) => return long_plain_name_len(bytes, after),
-        (low, 0) => low.trailing_zeros(),
+        (0, 0) => return None,
         (0, high) => high.trailing_zeros() | 64,
         (low, _) => low.trailing_zeros(),
     };
-    (zeros >> 3) as usize
+    Some((zeros >> 3) as usize)
 }
 
 /// [`plain_name_len`], which is known to be right before `rest`, the end of `bytes`.
