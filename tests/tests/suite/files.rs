@@ -174,7 +174,7 @@ pub(crate) fn what_is_read_here_is_not_sent_again<A: Adapter>() {
 }
 
 pub(crate) fn a_reader_that_stops_is_dropped<A: Adapter>() {
-    const SHORT: Duration = Duration::from_millis(400);
+    const SHORT: Duration = Duration::from_secs(1);
 
     let file = TempFile::sparse(LARGE);
     let held = Arc::new(file.open());
