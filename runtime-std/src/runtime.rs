@@ -52,7 +52,7 @@ impl Runtime for StdRuntime {
             // It may sleep for longer than this.
             home.interrupt();
         }
-        timer.set = Some(Box::new(Set { home, key, waker: cx.waker().clone() }));
+        timer.set = Some(Set { home, key, waker: cx.waker().clone() });
         Poll::Pending
     }
 
@@ -67,10 +67,10 @@ impl Runtime for StdRuntime {
     }
 }
 
-/// A timer on the loop it is first polled on. It allocates when it is set: most are not.
+/// A timer on the loop it is first polled on.
 #[derive(Debug, Default)]
 pub struct StdTimer {
-    set: Option<Box<Set>>,
+    set: Option<Set>,
 }
 
 #[derive(Debug)]

@@ -282,6 +282,15 @@ mod tests {
         assert!(TcpStream::connect(addr).is_err(), "nobody listens any more");
     }
 
+    /// There is one for each connection, idle or not: what it needs now and then lies elsewhere.
+    #[test]
+    fn a_connection_is_small() {
+        let size = size_of::<sinew_runtime::Connection<Socket, StdRuntime, Router>>();
+        // With assertions, mio keeps a number in each socket.
+        let most = if cfg!(debug_assertions) { 144 } else { 136 };
+        assert!(size <= most, "{size}");
+    }
+
     #[test]
     fn a_signal_that_panics_ends_the_server_with_an_error() {
         let (_, ends) = start(async { panic!("on purpose") });

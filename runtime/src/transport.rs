@@ -21,13 +21,18 @@ const SLICES: usize = 16;
 pub(crate) struct Transport<I, R: Runtime> {
     /// Gone when the connection is over.
     io: Option<I>,
-    timer: R::Timer,
-    /// What the timer is set to, or `NEVER`. Not later than the next deadline; often earlier.
-    armed: Instant,
+    /// In memory of its own: an idle connection has none.
+    alarm: Option<Box<Alarm<R>>>,
     /// What is kept between turns; most often nothing. In a turn it is in the [`Scratch`].
     backlog: Option<Box<Backlog>>,
     pub(crate) end_of_input: bool,
     write_shut: bool,
+}
+
+struct Alarm<R: Runtime> {
+    timer: R::Timer,
+    /// What the timer is set to, or `NEVER`. Not later than the next deadline; often earlier.
+    armed: Instant,
 }
 
 #[derive(Default)]
@@ -38,14 +43,7 @@ struct Backlog {
 
 impl<I: Io, R: Runtime> Transport<I, R> {
     pub(crate) fn new(io: I) -> Self {
-        Self {
-            io: Some(io),
-            timer: R::Timer::default(),
-            armed: NEVER,
-            backlog: None,
-            end_of_input: false,
-            write_shut: false,
-        }
+        Self { io: Some(io), alarm: None, backlog: None, end_of_input: false, write_shut: false }
     }
 
     /// Makes a turn of this connection with the buffers of the thread.
@@ -171,9 +169,8 @@ impl<I: Io, R: Runtime> Transport<I, R> {
 
     /// Nothing waits for the timer. One that is set may fire for nothing, and is given up after that.
     pub(crate) fn rest(&mut self, now: Instant) {
-        if self.armed <= now {
-            self.armed = NEVER;
-            self.timer = R::Timer::default();
+        if self.alarm.as_ref().is_some_and(|alarm| alarm.armed <= now || alarm.armed == NEVER) {
+            self.alarm = None;
         }
     }
 
@@ -182,12 +179,14 @@ impl<I: Io, R: Runtime> Transport<I, R> {
         let Some(due) = due else {
             return Poll::Pending;
         };
+        let new = || Box::new(Alarm { timer: R::Timer::default(), armed: NEVER });
+        let Alarm { timer, armed } = &mut **self.alarm.get_or_insert_with(new);
         loop {
             // A timer that is set too early fires once for nothing, which is cheaper than setting
             // it anew for every request.
-            self.armed = self.armed.min(due);
-            ready!(runtime.poll_timer(&mut self.timer, self.armed, cx));
-            self.armed = NEVER;
+            *armed = due.min(*armed);
+            ready!(runtime.poll_timer(timer, *armed, cx));
+            *armed = NEVER;
             if due <= runtime.now() {
                 return Poll::Ready(());
             }
