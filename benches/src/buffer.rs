@@ -1,9 +1,9 @@
 //! A connection whose socket is a buffer, on a runtime in which no time passes.
 
 use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -11,33 +11,55 @@ use sinew_app::Service;
 use sinew_proto::Instant;
 use sinew_runtime::{ConnectionConfig, Io, Job, Runtime, Serving, Shutdown};
 
+use crate::workloads::Operation;
+
 pub(crate) const NOW: Instant = Instant::from_nanos(0);
 
-/// Serves `app` on a connection that gives `first`, if there is one, and then `wire` in each of `times`
-/// turns; each is answered with `expected` bytes.
-pub(crate) fn turns(app: impl Service, first: Option<&[u8]>, wire: Vec<u8>, expected: usize, times: u32) {
+/// Serves `app` on a connection that gives `first`, if there is one, and then `wire` in each turn.
+/// `check` looks at the answer to the first turn; the answers to all others are of the same size.
+pub(crate) fn turns(
+    app: impl Service,
+    first: Option<&[u8]>,
+    wire: Vec<u8>,
+    check: impl FnOnce(&mut [u8]),
+) -> Operation {
     let serving = Serving::new(Still, app, ConnectionConfig::default(), Shutdown::new());
-    let written = Arc::new(AtomicUsize::new(0));
+    let written = Arc::new(Written::default());
     let ready = first.is_some();
     let io = Buffer { first: first.map(<[u8]>::to_vec), wire, ready, written: written.clone() };
-    let mut connection = pin!(serving.connection(io, None));
-    let mut cx = Context::from_waker(Waker::noop());
-    assert!(connection.as_mut().poll(&mut cx).is_pending());
-    let mut total = written.load(Ordering::Relaxed);
-    for _ in 0..times {
+    let mut connection = Box::pin(serving.connection(io, None));
+    let counted = written.clone();
+    let mut turn = move || {
+        let before = counted.len.load(Ordering::Relaxed);
+        let mut cx = Context::from_waker(Waker::noop());
         assert!(connection.as_mut().poll(&mut cx).is_pending());
-        let now = written.load(Ordering::Relaxed);
-        assert_eq!(now - total, expected);
-        total = now;
-    }
+        counted.len.load(Ordering::Relaxed) - before
+    };
+    turn();
+    written.keep.store(true, Ordering::Relaxed);
+    let expected = turn();
+    written.keep.store(false, Ordering::Relaxed);
+    let mut bytes = std::mem::take(&mut *written.bytes.lock().expect("nobody panicked"));
+    assert_eq!(bytes.len(), expected);
+    check(&mut bytes);
+    Box::new(move || assert_eq!(turn(), expected))
 }
 
-/// Gives the request, then one batch in each turn.
-pub(crate) struct Buffer {
-    pub(crate) first: Option<Vec<u8>>,
-    pub(crate) wire: Vec<u8>,
+/// What went into a socket.
+#[derive(Default)]
+struct Written {
+    len: AtomicUsize,
+    /// Whether the bytes are kept too.
+    keep: AtomicBool,
+    bytes: Mutex<Vec<u8>>,
+}
+
+/// Gives `first`, then `wire` once in each turn.
+struct Buffer {
+    first: Option<Vec<u8>>,
+    wire: Vec<u8>,
     ready: bool,
-    written: Arc<AtomicUsize>,
+    written: Arc<Written>,
 }
 
 impl Io for Buffer {
@@ -56,7 +78,13 @@ impl Io for Buffer {
 
     fn poll_write_vectored(&mut self, _: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let len = bufs.iter().map(|buf| buf.len()).sum();
-        self.written.fetch_add(len, Ordering::Relaxed);
+        self.written.len.fetch_add(len, Ordering::Relaxed);
+        if self.written.keep.load(Ordering::Relaxed) {
+            let mut bytes = self.written.bytes.lock().expect("nobody panicked");
+            for buf in bufs {
+                bytes.extend_from_slice(buf);
+            }
+        }
         Poll::Ready(Ok(len))
     }
 
@@ -67,7 +95,7 @@ impl Io for Buffer {
 
 /// A runtime in which no time passes.
 #[derive(Clone)]
-pub(crate) struct Still;
+struct Still;
 
 impl Runtime for Still {
     type Timer = ();

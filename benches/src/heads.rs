@@ -1,4 +1,4 @@
-//! Heads of requests: short, usual, mixed and long.
+//! Heads of requests: short, usual, mixed and long; what else goes over the wire.
 
 /// As a load generator sends it.
 pub(crate) const TWO_LINES: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: localhost:8080\r\n\r\n";
@@ -18,6 +18,34 @@ Accept-Encoding: gzip, deflate, br, zstd\r\n\
 Accept-Language: en-GB,en;q=0.9,de;q=0.8\r\n\
 Cookie: session=0123456789abcdef0123456789abcdef; theme=dark\r\n\
 \r\n";
+
+/// The head of a response: eight fields.
+pub(crate) const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\n\
+Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+Server: Apache/2.4.62 (Unix)\r\n\
+Content-Type: application/json; charset=utf-8\r\n\
+Content-Length: 0\r\n\
+Cache-Control: max-age=0, private, must-revalidate\r\n\
+ETag: W/\"0123456789abcdef0123456789abcdef\"\r\n\
+Vary: Accept-Encoding, Origin\r\n\
+X-Request-Id: 0f8fad5b-d9cb-469f-a165-70867728950e\r\n\
+\r\n";
+
+/// The fields of an answer, beside its length and its date.
+pub(crate) const FIELDS: [(&str, &str); 3] =
+    [("server", "sinew"), ("content-type", "text/plain"), ("cache-control", "no-store")];
+
+/// A request with a body in so many chunks of that size.
+pub(crate) fn chunks(count: usize, size: usize) -> Vec<u8> {
+    let mut wire = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    for _ in 0..count {
+        wire.extend_from_slice(format!("{size:x}\r\n").as_bytes());
+        wire.resize(wire.len() + size, b'x');
+        wire.extend_from_slice(b"\r\n");
+    }
+    wire.extend_from_slice(b"0\r\n\r\n");
+    wire
+}
 
 /// A hundred fields of 35 bytes.
 pub(crate) fn hundred_fields() -> Vec<u8> {

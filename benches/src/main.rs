@@ -5,16 +5,24 @@
 //! | none | prints a table |
 //! | `--check` | compares with `counts.txt`; fails if a count is off by more than three percent |
 //! | `--store` | writes `counts.txt` |
-//! | `--time` | how long a head of mixed traffic takes, in nanoseconds, here and in httparse |
+//! | `--time` | what has a peer by the clock, next to it, in turns: a table of quotients |
 //! | `WORKLOAD N` | runs one workload N times and nothing else: this is what is counted |
 //!
 //! A workload is counted twice with different N, so that the start of the process drops out.
 #![forbid(unsafe_code)]
 
+mod app;
 mod buffer;
 mod counts;
 mod driver;
+mod handlers;
 mod heads;
+mod http1;
+mod httparse;
+mod sse;
+mod stored;
+mod time;
+mod valgrind;
 mod websocket;
 mod workloads;
 
@@ -30,12 +38,12 @@ fn main() -> ExitCode {
         ["--check"] => counts::check(),
         ["--store"] => counts::store(),
         ["--time"] => {
-            workloads::time_mixed();
+            time::table();
             Ok(())
         }
-        [name, times] => match (WORKLOADS.iter().find(|(known, _)| known == name), times.parse()) {
-            (Some((_, run)), Ok(times)) => {
-                run(times);
+        [name, times] => match (workloads::find(name), times.parse()) {
+            (Some(workload), Ok(times)) => {
+                workload.run(times);
                 Ok(())
             }
             _ => Err(usage()),
@@ -52,7 +60,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> String {
-    let names: Vec<&str> = WORKLOADS.iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> = WORKLOADS.iter().map(|workload| workload.name).collect();
     format!(
         "usage: sinew-benches [--check | --store | --time | WORKLOAD TIMES], with one of:\n  {}",
         names.join("\n  ")
