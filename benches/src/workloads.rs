@@ -2,7 +2,7 @@
 //! fail quietly.
 
 use crate::heads::{BROWSER, TWO_LINES, hundred_fields, mixed};
-use crate::{driver, handlers, http1, httparse, sse, websocket};
+use crate::{driver, handlers, http_net, http1, httparse, sse, tungstenite, websocket};
 
 /// One operation, with all that was prepared for it. It can be repeated.
 pub(crate) type Operation = Box<dyn FnMut()>;
@@ -56,22 +56,31 @@ const fn workload(name: &'static str, times: u32, prepare: fn() -> Operation) ->
 pub(crate) const WORKLOADS: &[Workload] = &[
     workload("head/browser", SHORT, || http1::head(BROWSER)),
     workload("head/browser (httparse)", SHORT, || httparse::head(BROWSER)),
+    workload("head/browser (http-net)", SHORT, || http_net::head(BROWSER)),
     workload("head/two lines", SHORT, || http1::head(TWO_LINES)),
     workload("head/two lines (httparse)", SHORT, || httparse::head(TWO_LINES)),
+    workload("head/two lines (http-net)", SHORT, || http_net::head(TWO_LINES)),
     workload("head/mixed", SHORT, || http1::heads(mixed())),
     workload("head/mixed (httparse)", SHORT, || httparse::heads(mixed())),
+    workload("head/mixed (http-net)", SHORT, || http_net::heads(mixed())),
     workload("head/100 fields", LONG, || http1::heads(vec![hundred_fields()])),
     workload("head/100 fields (httparse)", LONG, || httparse::heads(vec![hundred_fields()])),
+    workload("head/100 fields (http-net)", LONG, || http_net::heads(vec![hundred_fields()])),
     workload("exchange/browser", SHORT, || http1::exchange(BROWSER)),
     workload("exchange/two lines", SHORT, || http1::exchange(TWO_LINES)),
     workload("read and exchange/browser", SHORT, || http1::read_and_exchange(BROWSER)),
+    workload("read and exchange/browser (http-net)", SHORT, || http_net::read_and_exchange(BROWSER)),
     workload("read and exchange/two lines", SHORT, || http1::read_and_exchange(TWO_LINES)),
+    workload("read and exchange/two lines (http-net)", SHORT, || http_net::read_and_exchange(TWO_LINES)),
     workload("response head/five fields", SHORT, http1::response_head),
     workload("field lines/two appended", SHORT, http1::field_lines),
     workload("client/eight fields", SHORT, http1::client),
     workload("client/eight fields (httparse)", SHORT, httparse::response),
+    workload("client/eight fields (http-net)", SHORT, http_net::response),
     workload("chunked/64 of 1 KiB", LONG, || http1::chunked(64, 1024)),
+    workload("chunked/64 of 1 KiB (http-net)", LONG, || http_net::chunked(64, 1024)),
     workload("chunked/64 of 16 B", LONG, || http1::chunked(64, 16)),
+    workload("chunked/64 of 16 B (http-net)", LONG, || http_net::chunked(64, 16)),
     workload("sse/32 events written", LONG, sse::written),
     workload("sse/32 events read", LONG, sse::read),
     workload("call/function", SHORT, handlers::function),
@@ -89,11 +98,17 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     workload("mask/1 KiB", SHORT, || websocket::mask(1024)),
     workload("mask/64 KiB", HUGE, || websocket::mask(64 * 1024)),
     workload("websocket read/32 of 64 B", LONG, || websocket::read(64)),
+    workload("websocket read/32 of 64 B (tungstenite)", LONG, || tungstenite::read(64)),
     workload("websocket read/32 of 1 KiB", LONG, || websocket::read(1024)),
+    workload("websocket read/32 of 1 KiB (tungstenite)", LONG, || tungstenite::read(1024)),
     workload("websocket read/32 of 64 KiB", HUGE, || websocket::read(64 * 1024)),
+    workload("websocket read/32 of 64 KiB (tungstenite)", HUGE, || tungstenite::read(64 * 1024)),
     workload("websocket written/32 of 64 B", LONG, || websocket::written(64)),
+    workload("websocket written/32 of 64 B (tungstenite)", LONG, || tungstenite::written(64)),
     workload("websocket written/32 of 1 KiB", LONG, || websocket::written(1024)),
+    workload("websocket written/32 of 1 KiB (tungstenite)", LONG, || tungstenite::written(1024)),
     workload("websocket written/32 of 64 KiB", HUGE, || websocket::written(64 * 1024)),
+    workload("websocket written/32 of 64 KiB (tungstenite)", HUGE, || tungstenite::written(64 * 1024)),
     workload("websocket core/32 of 64 B", LONG, || websocket::core(64)),
     workload("websocket core/32 of 1 KiB", LONG, || websocket::core(1024)),
     workload("websocket echo/32 of 64 B", LONG, || websocket::driver(64)),
