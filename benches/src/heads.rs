@@ -35,6 +35,13 @@ X-Request-Id: 0f8fad5b-d9cb-469f-a165-70867728950e\r\n\
 pub(crate) const FIELDS: [(&str, &str); 3] =
     [("server", "sinew"), ("content-type", "text/plain"), ("cache-control", "no-store")];
 
+/// How long an answer with those fields, a length, a date and 13 bytes is.
+pub(crate) fn answer_len() -> usize {
+    let fields: usize = FIELDS.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    let date = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    fields + date.len() + "HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\nHello, World!".len()
+}
+
 /// A request with a body in so many chunks of that size.
 pub(crate) fn chunks(count: usize, size: usize) -> Vec<u8> {
     let mut wire = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
@@ -141,5 +148,67 @@ impl Random {
     fn text(&mut self, length: u64) -> String {
         const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
         (0..length).map(|_| char::from(*self.one_of(LETTERS))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sinew_proto::http1::Server;
+    use sinew_proto::http1::server::Event;
+    use sinew_proto::{Config, FieldTable};
+
+    use super::*;
+    use crate::buffer::NOW;
+
+    type Lines = Vec<(String, Vec<u8>)>;
+
+    fn line(name: &str, value: &[u8]) -> (String, Vec<u8>) {
+        (name.to_owned(), value.to_vec())
+    }
+
+    fn ours(input: &[u8]) -> (String, Lines) {
+        let config = Config::default();
+        let mut fields = FieldTable::new(&config);
+        match Server::new(&config).poll(input, &mut fields, NOW).expect("a valid head").event {
+            Event::Request(head) => (
+                head.target().to_owned(),
+                head.fields().iter().map(|field| line(field.name, field.value)).collect(),
+            ),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn httparse(input: &[u8]) -> (String, Lines) {
+        let mut fields = [::httparse::EMPTY_HEADER; 100];
+        let mut head = ::httparse::Request::new(&mut fields);
+        assert!(head.parse(input).expect("a valid head").is_complete());
+        let lines = head.headers.iter().map(|field| line(field.name, field.value)).collect();
+        (head.path.expect("a target").to_owned(), lines)
+    }
+
+    fn http_net(input: &[u8]) -> (String, Lines) {
+        use ::http_net::{FieldSpan, Limits, Parsed, parse_request_head};
+        let mut fields = [FieldSpan::default(); 100];
+        match parse_request_head(input, &Limits::new(), &mut fields).expect("a valid head") {
+            Parsed::Complete { head, .. } => {
+                let head = head.view();
+                let lines = head.headers().map(|(name, value)| line(name, value)).collect();
+                (head.target().to_owned(), lines)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What is compared does the same work.
+    #[test]
+    fn all_read_the_same_from_each_head() {
+        let mut inputs = mixed();
+        inputs.extend([BROWSER.to_vec(), TWO_LINES.to_vec(), hundred_fields()]);
+        for input in &inputs {
+            let read = ours(input);
+            assert!(!read.1.is_empty());
+            assert_eq!(read, httparse(input));
+            assert_eq!(read, http_net(input));
+        }
     }
 }

@@ -8,7 +8,7 @@ use sinew_proto::http1::{BodyPlan, Client, RequestHead, ResponseHead, Server};
 use sinew_proto::{Config, DateCache, FieldLines, FieldTable, HttpDate, StatusCode};
 
 use crate::buffer::NOW;
-use crate::heads::{FIELDS, RESPONSE, TWO_LINES, chunks};
+use crate::heads::{FIELDS, RESPONSE, TWO_LINES, answer_len, chunks};
 use crate::workloads::Operation;
 
 /// One head, again and again.
@@ -48,6 +48,8 @@ struct Answering {
     lines: FieldLines,
     dates: DateCache,
     out: Vec<u8>,
+    /// How long an answer has to be.
+    answer: usize,
 }
 
 impl Answering {
@@ -59,13 +61,14 @@ impl Answering {
             lines: response_fields(),
             dates: DateCache::new(1),
             out: Vec::new(),
+            answer: answer_len(),
         }
     }
 
     /// A request on a connection that persists.
     #[inline]
     fn exchange(&mut self, input: &[u8]) {
-        let Self { server, fields, lines, dates, out } = self;
+        let Self { server, fields, lines, dates, out, answer } = self;
         out.clear();
         let mut rest = input;
         loop {
@@ -81,7 +84,7 @@ impl Answering {
         server.respond(&head, BodyPlan::Length(13), out).expect("a request waits");
         server.frame_data(13, true).expect("as announced");
         out.extend_from_slice(b"Hello, World!");
-        assert!(rest.is_empty() && out.ends_with(b"\r\n\r\nHello, World!"));
+        assert!(rest.is_empty() && out.len() == *answer && out.ends_with(b"\r\n\r\nHello, World!"));
     }
 }
 

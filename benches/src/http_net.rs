@@ -8,7 +8,7 @@ use ::http_net::{
     ServerEvent, parse_request_head, parse_response_head,
 };
 
-use crate::heads::{FIELDS, RESPONSE, chunks};
+use crate::heads::{FIELDS, RESPONSE, answer_len, chunks};
 use crate::workloads::Operation;
 
 pub(crate) fn head(input: &'static [u8]) -> Operation {
@@ -61,6 +61,7 @@ pub(crate) fn read_and_exchange(input: &'static [u8]) -> Operation {
         .fold(Response::new(200), |response, (name, value)| response.header(name, value))
         .body(&b"Hello, World!"[..]);
     let mut out = Vec::new();
+    let answer = answer_len();
     Box::new(move || {
         out.clear();
         assert_eq!(server.feed(black_box(input)), input.len());
@@ -72,7 +73,7 @@ pub(crate) fn read_and_exchange(input: &'static [u8]) -> Operation {
             }
         }
         server.respond_with_date(&response, dates.update(2), &mut out).expect("a request waits");
-        assert!(out.ends_with(b"\r\n\r\nHello, World!"));
+        assert!(out.len() == answer && out.ends_with(b"\r\n\r\nHello, World!"));
     })
 }
 
