@@ -53,6 +53,12 @@ impl<'t> Stored<'t> {
         text
     }
 
+    /// Why nothing can be said about counts of what was built so, if nothing can.
+    pub(crate) fn not_comparable(&self, built: &str) -> Option<String> {
+        let stored = self.built;
+        (stored != built).then(|| format!("the counts that are stored are of {stored}, this is {built}"))
+    }
+
     /// What is wrong with these counts, a line for each problem: one that is off by more than 3 %, in
     /// either direction, one that is not stored, one that is stored and was not counted. A count that
     /// fell has to be stored too: else it could grow again unseen.
@@ -129,6 +135,22 @@ mod tests {
         assert_eq!(stored().compare(&counted[..1]), ["driver/two lines is stored and not known"]);
         assert_eq!(stored().compare(&[]).len(), 2);
         assert_eq!(stored().compare(&[counted[0], counted[2]]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn counts_of_another_compiler_are_not_compared() {
+        assert_eq!(stored().not_comparable("rustc 1.0"), None);
+        let why = "the counts that are stored are of rustc 1.0, this is rustc 1.1";
+        assert_eq!(stored().not_comparable("rustc 1.1").as_deref(), Some(why));
+    }
+
+    #[test]
+    fn what_it_was_built_by_names_compiler_and_architecture() {
+        let built = built();
+        let minor = built.strip_prefix("rustc ").and_then(|rest| rest.split_once(", "));
+        let (minor, processor) = minor.expect("a compiler and an architecture");
+        assert!(minor.starts_with("1."));
+        assert!(processor.starts_with(std::env::consts::ARCH));
     }
 
     #[test]
