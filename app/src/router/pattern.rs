@@ -160,8 +160,12 @@ impl Placeholders {
                 index += 1;
             }
             let raw = if placeholder.rest { rest } else { rest.split('/').next().unwrap_or(rest) };
-            let value = percent_decode_str(raw).decode_utf8().map_err(|_| NotUtf8)?;
-            params.0.push((placeholder.name.clone(), value.into_owned()));
+            let value = if raw.contains('%') {
+                percent_decode_str(raw).decode_utf8().map_err(|_| NotUtf8)?.into_owned()
+            } else {
+                raw.to_owned()
+            };
+            params.0.push((placeholder.name.clone(), value));
         }
         Ok(())
     }

@@ -62,7 +62,7 @@ impl Hasher for PathHasher {
 
 #[derive(Clone, Debug, Default)]
 struct Node {
-    /// Sorted by text.
+    /// Sorted by length, then by text: most are told apart without a look at the text.
     literals: Vec<(Box<[u8]>, Node)>,
     one: Option<Box<Node>>,
     rest: Option<usize>,
@@ -93,35 +93,39 @@ impl Tree {
         if let Some(number) = self.literal.get(path) {
             return Some(*number);
         }
-        self.root.find(Some(path.strip_prefix(b"/")?))
+        let segments = path.strip_prefix(b"/")?;
+        self.root.find(Some(segments), segments.contains(&b'%'))
     }
 }
 
 impl Node {
-    /// `path` is what comes after the last slash, `None` if no slash is left.
-    fn find(&self, path: Option<&[u8]>) -> Option<usize> {
+    /// `path` is what comes after the last slash, `None` if no slash is left. `encoded`: there may be
+    /// triplets in it.
+    fn find(&self, path: Option<&[u8]>, encoded: bool) -> Option<usize> {
         let Some(path) = path else { return self.end };
-        let mut parts = path.splitn(2, |byte| *byte == b'/');
-        let (segment, after) = (parts.next().unwrap_or_default(), parts.next());
-        let literal = || self.literal(segment)?.find(after);
-        let one = || self.one.as_ref().filter(|_| !segment.is_empty())?.find(after);
+        let (segment, after) = match path.iter().position(|byte| *byte == b'/') {
+            Some(slash) => (&path[..slash], Some(&path[slash + 1..])),
+            None => (path, None),
+        };
+        let literal = || self.literal(segment, encoded)?.find(after, encoded);
+        let one = || self.one.as_ref().filter(|_| !segment.is_empty())?.find(after, encoded);
         let rest = || self.rest.filter(|_| !path.is_empty());
         literal().or_else(one).or_else(rest)
     }
 
-    fn literal(&self, segment: &[u8]) -> Option<&Self> {
+    fn literal(&self, segment: &[u8], encoded: bool) -> Option<&Self> {
         if self.literals.is_empty() {
             return None;
         }
         // Decoded one by one, so that `%2F` is never taken for the end of a segment. What is not UTF-8
         // then is no route's.
-        let text: Cow<'_, [u8]> = percent_decode(segment).into();
-        let at = self.literals.binary_search_by(|(known, _)| (**known).cmp(&text)).ok()?;
+        let text = if encoded { percent_decode(segment).into() } else { Cow::Borrowed(segment) };
+        let at = self.place(&text).ok()?;
         Some(&self.literals[at].1)
     }
 
     fn literal_mut(&mut self, text: &[u8]) -> &mut Self {
-        let at = match self.literals.binary_search_by(|(known, _)| (**known).cmp(text)) {
+        let at = match self.place(text) {
             Ok(at) => at,
             Err(at) => {
                 self.literals.insert(at, (text.into(), Self::default()));
@@ -129,5 +133,10 @@ impl Node {
             }
         };
         &mut self.literals[at].1
+    }
+
+    /// Where a text is among the literals, or would be.
+    fn place(&self, text: &[u8]) -> Result<usize, usize> {
+        self.literals.binary_search_by(|(known, _)| (known.len(), &**known).cmp(&(text.len(), text)))
     }
 }

@@ -305,7 +305,7 @@ fn and_its_threads<A: Serves>() {
         client.send(raw::get("/wait"));
         eventually("the handler waits", || waiting.now() == 1);
         // Three that serve and one that waits for the end.
-        assert_eq!(threads(A::THREADS), 4);
+        eventually("each has its name", || threads(A::THREADS) == 4);
         if abort {
             server.abort();
         } else {
