@@ -50,13 +50,13 @@ impl Method {
 }
 
 impl Method {
-    /// The method of a head.
-    pub(crate) fn of(head: &RequestHead<'_>) -> Self {
+    /// Becomes the method of a head.
+    pub(crate) fn set(&mut self, head: &RequestHead<'_>) {
         // Most are these two, and need not be looked at as text.
         match head.method_bytes() {
-            b"GET" => Self::Get,
-            b"POST" => Self::Post,
-            _ => Self::from(head.method()),
+            b"GET" => *self = Self::Get,
+            b"POST" => *self = Self::Post,
+            _ => *self = Self::from(head.method()),
         }
     }
 }

@@ -76,7 +76,7 @@ impl Request {
     ) -> Self {
         let mut content = Pooled::<Content>::new();
         content.head.copy_from(head);
-        content.method = Method::of(head);
+        content.method.set(head);
         content.peer = peer;
         content.handle = handle;
         content.disconnect = disconnect;
@@ -87,7 +87,7 @@ impl Request {
     /// A request with that head and body.
     pub fn new(head: RequestHeadBuf, body: Body) -> Self {
         let mut content = Pooled::<Content>::new();
-        content.method = Method::of(&head.as_head());
+        content.method.set(&head.as_head());
         content.head = head;
         content.body = body;
         Self { parts: Parts(content) }

@@ -226,7 +226,14 @@ pub(crate) fn answer(
         _ => {}
     }
     match body.into_full() {
-        Ok(bytes) => Err(if push(bytes, true, core, output) { Progress::Complete } else { Progress::Broken }),
+        // Of a length that was told: nothing stands around it.
+        Ok(bytes) => match core.frame_data(bytes.len() as u64, true) {
+            Ok(_) => {
+                output.push(bytes);
+                Err(Progress::Complete)
+            }
+            Err(_) => Err(Progress::Broken),
+        },
         Err(mut body) => {
             body.attach(handle);
             Ok(body)

@@ -6,12 +6,12 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use sinew_app::{Body, BodyError, Disconnect, Incoming, Request, Response, Service, StatusCode};
+use sinew_app::{Body, BodyError, Disconnect, Gone, Incoming, Request, Response, Service, StatusCode};
 use sinew_proto::RecvError;
 use sinew_proto::http1::{BodyLength, RequestHead, server::Kind};
 
 use super::Turn;
-use crate::exchange::{self, Exchange, HIGH_WATER, internal_error};
+use crate::exchange::{self, Exchange, HIGH_WATER, Progress, internal_error};
 use crate::input::Input;
 use crate::scratch::Scratch;
 use crate::{Io, Rejected, Runtime, Serving};
@@ -195,8 +195,9 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                     dates.at(self.serving.number, self.now),
                     handle,
                 ) {
-                    Ok(body) => self.http.exchange.fill(Exchange::sending(body), spare_exchange),
+                    Err(Progress::Complete) => self.http.watch.settle(Gone::Answered),
                     Err(progress) => _ = self.follow(progress),
+                    Ok(body) => self.http.exchange.fill(Exchange::sending(body), spare_exchange),
                 }
                 false
             }
