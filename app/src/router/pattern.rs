@@ -150,8 +150,10 @@ impl Placeholders {
         self.0.is_empty()
     }
 
-    /// Adds what they stand for in a path that matches the route.
+    /// Sets `params` to what they stand for in a path that matches the route. A router that this one is
+    /// behind may have left its own there.
     pub(super) fn capture(&self, path: &str, params: &mut Params) -> Result<(), NotUtf8> {
+        params.clear();
         let mut rest = path.strip_prefix('/').unwrap_or(path);
         let mut index = 0;
         for placeholder in &*self.0 {

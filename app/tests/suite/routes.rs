@@ -1,8 +1,8 @@
 //! Which route answers, which method, and what is no route at all.
 
 use sinew_app::{
-    Method, MethodRouter, Path, Request, RouteProblem, Router, StatusCode, any, delete, get, head, on,
-    options, patch, post, put, trace,
+    Method, MethodRouter, Path, Request, RouteProblem, Router, Service, StatusCode, any, delete, get, head,
+    on, options, patch, post, put, trace,
 };
 
 use crate::{ask, request, send};
@@ -352,4 +352,20 @@ fn middlemen_find_parameters_by_name() {
         }),
     );
     assert_eq!(ask(&app, request("GET", "/1/%32", &[], ())).body, r#"Some("2") Some("1") None"#);
+}
+
+#[test]
+fn a_router_behind_a_route_has_placeholders_of_its_own() {
+    let user = get(async |Path(params): Path<Vec<(String, String)>>| format!("{params:?}"));
+    let one = get(async |Path(name): Path<String>| name);
+    let inner: Router = Router::new().route("/v1/{name}", user).route("/v2/{name}", one);
+    let app: Router = Router::new().route(
+        "/{version}/{*rest}",
+        get(move |request: Request| {
+            let answer = inner.call(request);
+            async move { answer.await }
+        }),
+    );
+    assert_eq!(crate::get(&app, "/v1/ada"), (200, r#"[("name", "ada")]"#.to_owned()));
+    assert_eq!(crate::get(&app, "/v2/ada"), (200, "ada".to_owned()));
 }
