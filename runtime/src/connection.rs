@@ -143,7 +143,7 @@ fn turn_http<I: Io, R: Runtime, S: Service>(
         End::Switched(protocol) => return Poll::Ready(Some(protocol)),
     };
     if go_idle(stage, serving.number, scratch)
-        && due.is_none_or(|due| membership.poll_reminder(&serving.roll, due, now).is_pending())
+        && due.is_none_or(|due| membership.poll_reminder(&serving.roll, due).is_pending())
     {
         transport.rest(now);
     } else if transport.poll_timer(cx, due, &serving.runtime).is_ready() {

@@ -9,7 +9,7 @@
 
 use core::task::{Context, Poll, Waker};
 use std::mem;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sinew_proto::Instant;
@@ -26,6 +26,8 @@ pub(crate) const NONE: u32 = u32::MAX;
 pub(crate) struct Roll {
     /// [`NEW`], [`ATTENDED`] or [`CLOSED`]; it only grows. Set under the lock.
     attended: AtomicU8,
+    /// Reminders up to then were given, in nanoseconds of the clerk's clock. Written under the lock.
+    reached: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -99,6 +101,11 @@ impl Roll {
         self.attended.load(Ordering::Acquire) == ATTENDED
     }
 
+    /// Whether a reminder for then was given already, whatever time it is where that is asked.
+    fn has_reached(&self, due: Instant) -> bool {
+        due.as_nanos() <= self.reached.load(Ordering::Acquire)
+    }
+
     /// Wakes somebody then, not any more when it was to be woken before. `false` if there is nobody who
     /// would.
     pub(crate) fn remind(&self, key: u32, due: Instant) -> bool {
@@ -116,6 +123,8 @@ impl Roll {
     /// Takes out whose time has come.
     fn take_due(&self, now: Instant) -> Vec<Waker> {
         let mut state = self.state();
+        // Before anybody is woken: who was, sees it.
+        self.reached.fetch_max(now.as_nanos(), Ordering::Release);
         let mut due = Vec::new();
         while let Some(&key) = state.queue.first() {
             if state.entries[key as usize].due > now {
@@ -288,11 +297,11 @@ impl Membership {
     /// Has the task woken by `due`. `Pending`: it will be; earlier perhaps, and then for nothing, which is
     /// cheaper than to change the roll with every request. `Ready`: nobody does that.
     #[inline]
-    pub(crate) fn poll_reminder(&mut self, roll: &Roll, due: Instant, now: Instant) -> Poll<()> {
+    pub(crate) fn poll_reminder(&mut self, roll: &Roll, due: Instant) -> Poll<()> {
         if !roll.is_attended() {
             return Poll::Ready(());
         }
-        if self.reminder <= due && now < self.reminder {
+        if self.reminder <= due && !roll.has_reached(self.reminder) {
             return Poll::Pending;
         }
         self.ask(roll, due)

@@ -106,7 +106,7 @@ fn whoever_comes_goes_and_asks_is_woken_in_time_and_nobody_else() {
                     let index = any(&mut state, &crowd);
                     let due = now + 1 + random(&mut state, 50);
                     let one = &mut crowd[index];
-                    assert!(one.member.poll_reminder(&roll, at(due), at(now)).is_pending());
+                    assert!(one.member.poll_reminder(&roll, at(due)).is_pending());
                     // One that comes earlier anyway stays.
                     one.due = Some(one.due.map_or(due, |old| old.min(due)));
                     // The clerk has to look earlier than it would.
@@ -147,16 +147,34 @@ fn when_the_clerk_leaves_everybody_is_told() {
     let cx = Context::from_waker(&waker);
     let mut member = Membership::NONE;
     member.poll(&roll, &cx);
-    assert!(member.poll_reminder(&roll, at(9), at(0)).is_ready(), "nobody is there yet");
+    assert!(member.poll_reminder(&roll, at(9)).is_ready(), "nobody is there yet");
     let mut clerk = Clerk::of(&roll).expect("the first");
-    assert!(member.poll_reminder(&roll, at(9), at(0)).is_pending());
+    assert!(member.poll_reminder(&roll, at(9)).is_pending());
     clerk.poll(&mut Context::from_waker(Waker::noop()), &hand);
     drop(clerk);
     assert_eq!(woken(&count), 1);
-    assert!(member.poll_reminder(&roll, at(9), at(1)).is_ready(), "the promise is not kept any more");
+    assert!(member.poll_reminder(&roll, at(9)).is_ready(), "the promise is not kept any more");
     assert!(Clerk::<Hand>::of(&roll).is_none(), "nor by anybody else");
     member.leave(&roll);
     assert_eq!(roll.wakers().len(), 0);
+}
+
+/// A runtime may ask the system for the time once a turn of each thread.
+#[test]
+fn who_believes_that_it_was_woken_too_early_is_woken_again() {
+    let (roll, hand) = (Arc::<Roll>::default(), Hand::default());
+    let mut clerk = Clerk::of(&roll).expect("the first");
+    let (count, waker) = counted();
+    let mut member = Membership::NONE;
+    member.poll(&roll, &Context::from_waker(&waker));
+    assert!(member.poll_reminder(&roll, at(9)).is_pending());
+    hand.set(9);
+    for _ in 0..3 {
+        clerk.poll(&mut Context::from_waker(Waker::noop()), &hand);
+        assert_eq!(woken(&count), 1);
+        // Where it runs, it is not nine yet.
+        assert!(member.poll_reminder(&roll, at(9)).is_pending());
+    }
 }
 
 #[test]
@@ -166,7 +184,7 @@ fn who_moves_to_another_task_is_woken_there() {
     let ((old, first), (new, second)) = (counted(), counted());
     let mut member = Membership::NONE;
     member.poll(&roll, &Context::from_waker(&first));
-    assert!(member.poll_reminder(&roll, at(5), at(0)).is_pending());
+    assert!(member.poll_reminder(&roll, at(5)).is_pending());
     member.poll(&roll, &Context::from_waker(&second));
     hand.set(5);
     clerk.poll(&mut Context::from_waker(Waker::noop()), &hand);
