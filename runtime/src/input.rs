@@ -8,8 +8,13 @@ use bytes::Bytes;
 /// One read takes at most this many bytes.
 pub(crate) const READ_SIZE: usize = 256 * 1024;
 
-/// A piece of at least this size is lent. Whoever keeps it keeps the whole buffer: four times its size.
-const LEND: usize = READ_SIZE / 4;
+/// A piece of at least this size is lent if it is a fair part of its buffer: whoever keeps it keeps the whole
+/// buffer.
+const LEND: usize = READ_SIZE / MOST;
+
+/// A piece that is lent keeps at most so many times its size. Buffers behind something long are larger than
+/// others.
+const MOST: usize = 4;
 
 /// Where reads go. While a piece of it is lent, the next read goes to another buffer.
 #[derive(Default)]
@@ -56,7 +61,9 @@ impl Input<'_> {
     /// A piece to keep: lent if it is large, copied if it is not.
     pub(crate) fn piece(self, range: Range<usize>) -> Bytes {
         match self.buffer {
-            Some(buffer) if range.len() >= LEND => Bytes::from_owner(Lent(buffer.clone())).slice(range),
+            Some(buffer) if range.len() >= LEND.max(buffer.len() / MOST) => {
+                Bytes::from_owner(Lent(buffer.clone())).slice(range)
+            }
             _ => Bytes::copy_from_slice(&self.bytes[range]),
         }
     }
@@ -88,6 +95,18 @@ mod tests {
         let other = reads.in_use().unwrap().as_ptr();
         drop(piece);
         assert_eq!(reads.for_reading(READ_SIZE).as_ptr(), other);
+    }
+
+    #[test]
+    fn a_piece_keeps_four_times_its_size_at_most() {
+        let mut reads = ReadBuffer::default();
+        // Something long was left over.
+        reads.for_reading(8 * READ_SIZE);
+        let piece = reads.filled(READ_SIZE).piece(0..LEND);
+        assert!(reads.in_use().is_some(), "it is a copy");
+        let large = reads.filled(2 * READ_SIZE).piece(0..2 * READ_SIZE);
+        assert!(reads.in_use().is_none());
+        drop((piece, large));
     }
 
     #[test]
