@@ -6,7 +6,10 @@
 //! ```
 //!
 //! Stricter than the RFC: at most 16 digits, and no blank right after the size, where decoders
-//! differ. A byte is looked at once; nothing is buffered.
+//! differ. A byte is looked at once, after at most eight of a line were tried as a plain one; nothing is
+//! buffered.
+
+use core::num::NonZeroUsize;
 
 use crate::{RecvError, grammar, work};
 
@@ -69,7 +72,7 @@ impl Chunked {
     #[inline]
     pub(crate) fn advance(&mut self, input: &[u8]) -> Result<(usize, Found), RecvError> {
         match self.plain_chunk(input) {
-            Some(found) => Ok(found),
+            Some((at, len)) => Ok((at.saturating_add(len.get()), Found::Data { at })),
             None => self.advance_by_bytes(input),
         }
     }
@@ -92,47 +95,38 @@ impl Chunked {
     }
 
     /// Takes what there is of the data, which begins at `at`.
-    #[inline]
     fn data(&mut self, input: &[u8], at: usize) -> (usize, Found) {
-        let available = input.len().saturating_sub(at);
-        if available == 0 {
-            return (at, Found::NeedInput);
+        match self.take(self.remaining, input.len().saturating_sub(at)) {
+            Some(len) => (at.saturating_add(len.get()), Found::Data { at }),
+            None => (at, Found::NeedInput),
         }
-        let taken = usize::try_from(self.remaining).map_or(available, |n| n.min(available));
-        self.remaining = self.remaining.saturating_sub(taken as u64);
-        if self.remaining == 0 {
-            self.state = State::DataCr;
-        }
-        (at.saturating_add(taken), Found::Data { at })
+    }
+
+    /// Takes what is available of the data that is missing, if that is anything.
+    #[inline]
+    fn take(&mut self, missing: u64, available: usize) -> Option<NonZeroUsize> {
+        let len = usize::try_from(missing).map_or(available, |missing| missing.min(available));
+        let len = NonZeroUsize::new(len)?;
+        self.remaining = missing.saturating_sub(len.get() as u64);
+        self.state = if self.remaining == 0 { State::DataCr } else { State::Data };
+        Some(len)
     }
 
     /// Takes a chunk whose line is all there and as plain as encoders write it: the CRLF of the data
-    /// before, one to eight digits that do not begin with 0, CRLF.
+    /// before, one to seven digits that do not begin with 0, CRLF; and what there is of its data.
+    /// Returns where that begins, and its length. `None` says nothing, and nothing was taken.
     #[inline]
-    fn plain_chunk(&mut self, input: &[u8]) -> Option<(usize, Found)> {
+    pub(crate) fn plain_chunk(&mut self, input: &[u8]) -> Option<(usize, NonZeroUsize)> {
         let line = match (self.state, self.digits) {
             (State::DataCr, _) => input.strip_prefix(b"\r\n")?,
             (State::Size, 0) => input,
             _ => return None,
         };
-        let mut size = 0_u64;
-        let mut rest = line;
-        while let [byte, after @ ..] = rest {
-            let digit = hex_digit(*byte);
-            if digit > 15 || size >> 28 != 0 {
-                break;
-            }
-            size = (size << 4) | u64::from(digit);
-            if size == 0 {
-                return None;
-            }
-            rest = after;
-        }
-        let data = rest.strip_prefix(b"\r\n").filter(|_| size > 0)?;
+        let (size, data) = plain_line(line)?;
+        let len = self.take(size, data.len())?;
         let at = input.len().saturating_sub(data.len());
         work::step(at);
-        (self.state, self.remaining) = (State::Data, size);
-        Some(self.data(input, at))
+        Some((at, len))
     }
 
     /// One byte that is not data.
@@ -196,9 +190,106 @@ impl Chunked {
     }
 }
 
+/// The size in a plain line, and what follows the line; a size of 0 if there are no digits. With eight
+/// bytes at once, of the line and what follows, none of them is compared with the end of the input.
+#[inline]
+fn plain_line(line: &[u8]) -> Option<(u64, &[u8])> {
+    let mut size = 0_u64;
+    for (digits, &byte) in line.first_chunk::<8>()?.iter().enumerate() {
+        let digit = hex_digit(byte);
+        if digit > 15 {
+            let data = line.get(digits..)?.strip_prefix(b"\r\n")?;
+            return Some((size, data));
+        }
+        size = (size << 4) | u64::from(digit);
+        if size == 0 {
+            return None;
+        }
+    }
+    None
+}
+
 /// The value of a hexadecimal digit; above 15 for what is none.
 #[inline]
 fn hex_digit(byte: u8) -> u8 {
     let digit = byte.wrapping_sub(b'0');
     if digit <= 9 { digit } else { (byte | 0x20).wrapping_sub(b'a').saturating_add(10) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+    use std::vec::Vec;
+
+    use super::*;
+
+    const AFTER: &[u8] = b"\r\n0123456789";
+
+    /// Every text of up to five of these bytes.
+    fn lines() -> Vec<Vec<u8>> {
+        let mut lines = Vec::from([Vec::new()]);
+        let mut from = 0;
+        for _ in 0..5 {
+            let to = lines.len();
+            for line in from..to {
+                for byte in *b"019aFg;\r\n" {
+                    let longer = [&lines[line][..], &[byte]].concat();
+                    lines.push(longer);
+                }
+            }
+            from = to;
+        }
+        lines
+    }
+
+    #[test]
+    fn a_plain_chunk_is_what_the_strict_way_makes_of_it() {
+        let between = Chunked { state: State::DataCr, ..Chunked::new(9) };
+        let mut plain = 0;
+        for line in lines() {
+            for (fresh, before) in [(Chunked::new(9), &b""[..]), (between, b"\r\n"), (between, b"")] {
+                let input = [before, &line, AFTER].concat();
+                let (mut fast, mut strict) = (fresh, fresh);
+                if let Some((at, len)) = fast.plain_chunk(&input) {
+                    let found = strict.advance_by_bytes(&input);
+                    assert_eq!(found, Ok((at + len.get(), Found::Data { at })), "{input:?}");
+                    plain += 1;
+                }
+                assert_eq!(fast, strict, "{input:?}");
+            }
+        }
+        assert!(plain > 4_000, "only {plain} of them are plain");
+    }
+
+    #[test]
+    fn what_encoders_write_is_plain() {
+        let wire = b"\r\n400\r\ndata";
+        for size in (0..28).map(|bit| 1_u64 << bit) {
+            for line in [format!("{size:x}\r\n"), format!("{size:X}\r\n")] {
+                let mut decoder = Chunked::new(0);
+                let input = [line.as_bytes(), wire].concat();
+                let len = NonZeroUsize::new(wire.len().min(size as usize)).expect("some data");
+                assert_eq!(decoder.plain_chunk(&input), Some((line.len(), len)), "{line:?}");
+                let ended = if size <= wire.len() as u64 { State::DataCr } else { State::Data };
+                assert_eq!(decoder.state, ended, "{line:?}");
+                assert_eq!(decoder.remaining, size - len.get() as u64, "{line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_rest_is_left_to_the_strict_way() {
+        for input in [
+            "0\r\n\r\n.....",
+            "01\r\n.......",
+            "\r\n........",
+            "1;a\r\n.....",
+            "12345678\r\n...",
+            "1\r\n1234",
+        ] {
+            let mut decoder = Chunked::new(9);
+            assert_eq!(decoder.plain_chunk(input.as_bytes()), None, "{input:?}");
+            assert_eq!(decoder, Chunked::new(9), "{input:?}");
+        }
+    }
 }

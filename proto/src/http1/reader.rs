@@ -1,5 +1,7 @@
 //! What both roles do to receive: a head, then a body, then trailers (RFC 9112 §2.1, §6 and §7).
 
+use core::num::NonZeroUsize;
+
 use super::body::ResponseLength;
 use super::chunked::{Chunked, Found};
 use super::head::{self, Progress, Section};
@@ -121,6 +123,21 @@ impl Reader {
                     Found::Trailers => self.trailers(input, used, table),
                 }
             }
+        }
+    }
+
+    /// Whether the body comes in chunks, and the last of them was not seen.
+    #[inline]
+    pub(super) fn in_chunks(&self) -> bool {
+        matches!(self.body, Body::Chunked(_))
+    }
+
+    /// Reads a chunk that is plain: see [`Chunked::plain_chunk`].
+    #[inline]
+    pub(super) fn plain_chunk(&mut self, input: &[u8]) -> Option<(usize, NonZeroUsize)> {
+        match &mut self.body {
+            Body::Chunked(chunked) => chunked.plain_chunk(input),
+            _ => None,
         }
     }
 
