@@ -84,7 +84,9 @@ impl Scratch {
 
     /// A buffer that begins with a copy of the tail and has room for a read behind it.
     pub(crate) fn input_after_tail(&mut self) -> &mut [u8] {
-        let buffer = self.input.for_reading(self.tail.len() + READ_SIZE);
+        let len = self.tail.len() + READ_SIZE;
+        // It may be longer, behind something long of another connection.
+        let buffer = &mut self.input.for_reading(len)[..len];
         buffer[..self.tail.len()].copy_from_slice(&self.tail);
         buffer
     }
@@ -122,5 +124,21 @@ impl Dates {
             self.cache.at(since.as_secs());
         }
         self.cache.current()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_read_is_never_larger_than_another() {
+        let mut scratch = Scratch::take(&Config::default());
+        assert_eq!(scratch.input_after_tail().len(), READ_SIZE);
+        scratch.tail = vec![b'x'; 3 * READ_SIZE];
+        assert_eq!(scratch.input_after_tail().len(), 4 * READ_SIZE);
+        // The buffer has grown, and somebody else is next.
+        scratch.tail.clear();
+        assert_eq!(scratch.input_after_tail().len(), READ_SIZE);
     }
 }
