@@ -12,6 +12,17 @@ use crate::pooled::{Pool, Pooled, Reuse};
 use crate::{Body, Disconnect, Extensions, Handle, Headers, Method};
 
 /// A request: [`Parts`] and a [`Body`].
+///
+/// To change the parts as a whole, take it apart: [`into_parts`](Self::into_parts) and
+/// [`from_parts`](Self::from_parts) cost next to nothing. They cannot be replaced in place, because the body
+/// lies behind the same pointer and would go with them:
+///
+/// ```compile_fail,E0594
+/// # use sinew_app::Request;
+/// fn replace(mut request: Request, other: Request) {
+///     *request = other.into_parts().0;
+/// }
+/// ```
 pub struct Request {
     parts: Parts,
 }
@@ -151,6 +162,19 @@ impl Request {
     pub fn body_mut(&mut self) -> &mut Body {
         &mut self.parts.0.body
     }
+
+    /// Values by their type, to change: see [`Parts::extensions`].
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        self.parts.extensions_mut()
+    }
+
+    pub(crate) fn params_mut(&mut self) -> &mut Params {
+        &mut self.parts.0.params
+    }
+
+    pub(crate) fn set_body_limit(&mut self, bytes: usize) {
+        self.parts.0.body_limit = Some(bytes);
+    }
 }
 
 impl std::ops::Deref for Request {
@@ -158,12 +182,6 @@ impl std::ops::Deref for Request {
 
     fn deref(&self) -> &Parts {
         &self.parts
-    }
-}
-
-impl std::ops::DerefMut for Request {
-    fn deref_mut(&mut self) -> &mut Parts {
-        &mut self.parts
     }
 }
 
@@ -213,17 +231,9 @@ impl Parts {
         &self.0.params
     }
 
-    pub(crate) fn params_mut(&mut self) -> &mut Params {
-        &mut self.0.params
-    }
-
     /// How many bytes of a body an extractor takes that collects it.
     pub(crate) fn body_limit(&self) -> usize {
         self.0.body_limit.unwrap_or(DEFAULT_BODY_LIMIT)
-    }
-
-    pub(crate) fn set_body_limit(&mut self, bytes: usize) {
-        self.0.body_limit = Some(bytes);
     }
 
     /// What the placeholder of that name in the route stands for, decoded. Handlers rather ask for

@@ -1,5 +1,6 @@
 //! What may be a handler, and in which order its arguments are made.
 
+use futures_lite::future::block_on;
 use sinew_app::{
     Body, FromRequest, FromRequestParts, IntoResponse, Method, Parts, Request, Response, Router, StatusCode,
     any, blocking, get,
@@ -163,4 +164,17 @@ fn a_handler_that_takes_no_body_lets_go_of_it_before_it_runs() {
         assert!(block_on(poll_once(answer.as_mut())).is_none());
         assert!(sender.is_closed(), "{target}");
     }
+}
+
+#[test]
+fn whoever_changes_the_parts_of_a_request_keeps_its_body() {
+    let (_, body) = request("POST", "/old", &[], "text").into_parts();
+    let (mut parts, _) = request("PUT", "/new", &[], "another text").into_parts();
+    parts.extensions_mut().insert(7_u8);
+    let mut request = Request::from_parts(parts, body);
+    request.extensions_mut().insert("word");
+    let extensions = (request.extensions().get::<u8>().copied(), request.extensions().get::<&str>().copied());
+    assert_eq!(extensions, (Some(7), Some("word")));
+    assert_eq!((request.method(), request.path()), (&Method::Put, "/new"));
+    assert_eq!(block_on(request.into_body().collect(100)).unwrap(), "text");
 }
