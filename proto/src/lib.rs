@@ -58,6 +58,7 @@ pub mod sim;
 pub mod sse;
 mod status;
 mod time;
+mod utf8;
 #[cfg(feature = "websocket")]
 pub mod websocket;
 #[cfg(feature = "count-work")]

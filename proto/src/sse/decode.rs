@@ -6,11 +6,12 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::mem;
 use core::time::Duration;
 
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 
-use crate::{Step, work};
+use crate::{Step, utf8, work};
 
 /// How much of a stream a [`Decoder`] keeps: at most a line and an event, and the ID of an event before.
 /// Its buffers grow by doubling, and stay.
@@ -136,9 +137,11 @@ pub struct Decoder {
     line: Vec<u8>,
     data: String,
     event: String,
-    /// Set by the event that is being read, in force when that is over. Not a copy of
-    /// `last_event_id` otherwise: an empty line must not cost as much as the longest ID.
-    id: Option<String>,
+    /// The ID that the event that is being read has set: in force when that is over.
+    id: String,
+    /// It has set one. `id` is of no use otherwise, not a copy of `last_event_id`: an empty line must
+    /// not cost as much as the longest ID.
+    has_id: bool,
     last_event_id: String,
     reconnection_time: Option<Duration>,
 }
@@ -157,7 +160,8 @@ impl Decoder {
             line: Vec::new(),
             data: String::new(),
             event: String::new(),
-            id: None,
+            id: String::new(),
+            has_id: false,
             last_event_id: String::new(),
             reconnection_time: None,
         }
@@ -226,7 +230,7 @@ impl Decoder {
         self.after_cr = false;
         self.failed = None;
         self.line.clear();
-        self.id = None;
+        self.has_id = false;
         self.forget_event();
     }
 
@@ -267,7 +271,7 @@ impl Decoder {
         if self.line.is_empty() {
             return self.process(piece);
         }
-        let mut line = core::mem::take(&mut self.line);
+        let mut line = mem::take(&mut self.line);
         line.extend_from_slice(piece);
         let result = self.process(&line);
         // Its memory serves the next one.
@@ -278,47 +282,41 @@ impl Decoder {
 
     /// A line, as 9.2.6 processes it. A line is decoded by itself: its end is a byte that UTF-8 has
     /// nowhere else, and so is the colon.
-    fn process(&mut self, line: &[u8]) -> Result<bool, SseError> {
+    fn process(&mut self, mut line: &[u8]) -> Result<bool, SseError> {
         work::step(line.len());
-        let line = match line.strip_prefix(b"\xef\xbb\xbf") {
-            Some(line) if self.at_start => line,
-            _ => line,
-        };
-        self.at_start = false;
+        if self.at_start {
+            self.at_start = false;
+            line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        }
         if line.is_empty() {
             return Ok(self.dispatch());
         }
-        let (name, value) = line.split_at(memchr(b':', line).unwrap_or(line.len()));
-        let value = value.get(1..).unwrap_or_default();
-        let value = value.strip_prefix(b" ").unwrap_or(value);
-        match name {
-            b"data" => {
-                // The LF has to fit as well.
-                let room = self.room().checked_sub(1).ok_or(SseError::EventTooLarge)?;
-                decode(value, &mut self.data, room)?;
-                self.data.push('\n');
-            }
-            b"event" => {
-                self.event.clear();
+        if let Some(value) = value(line, b"data") {
+            // The LF has to fit as well.
+            let room = self.room().checked_sub(1).ok_or(SseError::EventTooLarge)?;
+            decode(value, &mut self.data, room)?;
+            self.data.push('\n');
+        } else if let Some(value) = value(line, b"event") {
+            self.event.clear();
+            let room = self.room();
+            decode(value, &mut self.event, room)?;
+        } else if let Some(value) = value(line, b"id") {
+            if !value.contains(&0) {
+                self.id.clear();
                 let room = self.room();
-                decode(value, &mut self.event, room)?;
+                decode(value, &mut self.id, room)?;
+                self.has_id = true;
             }
-            b"id" if !value.contains(&0) => {
-                let mut id = self.id.take().unwrap_or_default();
-                id.clear();
-                decode(value, &mut id, self.room())?;
-                self.id = Some(id);
-            }
-            b"retry" => self.retry(value),
-            // A comment has no name; other names mean nothing.
-            _ => {}
+        } else if let Some(value) = value(line, b"retry") {
+            self.retry(value);
         }
+        // A comment has no name; other names mean nothing.
         Ok(false)
     }
 
     /// How much more the event may hold.
     fn room(&self) -> usize {
-        let id = self.id.as_ref().map_or(0, String::len);
+        let id = if self.has_id { self.id.len() } else { 0 };
         let held = self.data.len().saturating_add(self.event.len()).saturating_add(id);
         self.limits.max_event_bytes.saturating_sub(held)
     }
@@ -335,8 +333,10 @@ impl Decoder {
 
     /// An empty line. Returns whether it ends an event that has data.
     fn dispatch(&mut self) -> bool {
-        if let Some(id) = self.id.take() {
-            self.last_event_id = id;
+        if self.has_id {
+            self.has_id = false;
+            // The memory of the one before serves the next.
+            mem::swap(&mut self.id, &mut self.last_event_id);
         }
         // Every line of data has left an LF.
         self.dispatched = self.data.pop().is_some();
@@ -347,9 +347,29 @@ impl Decoder {
     }
 }
 
+/// The value in a line with that name: what follows the colon and one blank; empty without a colon.
+#[inline]
+fn value<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
+    match line.strip_prefix(name)? {
+        [b':', b' ', value @ ..] | [b':', value @ ..] | value @ [] => Some(value),
+        _ => None,
+    }
+}
+
 /// Appends `value` to `text`, with U+FFFD for what is not UTF-8 (Encoding standard, "UTF-8 decode
-/// without BOM"): one for each longest beginning of a sequence that breaks off.
-fn decode(value: &[u8], text: &mut String, mut room: usize) -> Result<(), SseError> {
+/// without BOM"). There may be so many bytes of it.
+fn decode(value: &[u8], text: &mut String, room: usize) -> Result<(), SseError> {
+    match utf8::whole(value) {
+        Some(value) if value.len() <= room => text.push_str(value),
+        Some(_) => return Err(SseError::EventTooLarge),
+        None => decode_broken(value, text, room)?,
+    }
+    Ok(())
+}
+
+/// One U+FFFD for each longest beginning of a sequence that breaks off.
+#[cold]
+fn decode_broken(value: &[u8], text: &mut String, mut room: usize) -> Result<(), SseError> {
     for chunk in value.utf8_chunks() {
         let replacement = if chunk.invalid().is_empty() { "" } else { "\u{fffd}" };
         let len = chunk.valid().len().saturating_add(replacement.len());

@@ -1,17 +1,6 @@
 //! UTF-8 judged as it arrives (RFC 6455 §8.1).
 
-/// `bytes` as text, all of it or not at all.
-pub(super) fn whole(bytes: &[u8]) -> Option<&str> {
-    #[cfg(feature = "simd")]
-    if bytes.len() >= LONG {
-        return simdutf8::basic::from_utf8(bytes).ok();
-    }
-    core::str::from_utf8(bytes).ok()
-}
-
-/// From here on SIMD pays.
-#[cfg(feature = "simd")]
-const LONG: usize = 64;
+pub(super) use crate::utf8::whole;
 
 /// Where a character at the end of `bytes` is cut; their length if none is.
 fn cut_at(bytes: &[u8]) -> usize {
