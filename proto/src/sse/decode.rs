@@ -133,10 +133,16 @@ pub struct Decoder {
     /// The fields below are those of an event that the caller has seen.
     dispatched: bool,
     failed: Option<SseError>,
+    /// How much more the event may hold.
+    room: usize,
     /// The beginning of a line whose end has not arrived.
     line: Vec<u8>,
     data: String,
+    /// The type that the event that is being read has set.
     event: String,
+    /// It has set one. What is in `event` otherwise is that of an event before, which is likely to come
+    /// again and then is not decoded again.
+    has_event: bool,
     /// The ID that the event that is being read has set: in force when that is over.
     id: String,
     /// It has set one. `id` is of no use otherwise, not a copy of `last_event_id`: an empty line must
@@ -149,17 +155,18 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder at the start of a stream.
     pub const fn new(limits: &Limits) -> Self {
-        let limits =
-            Limits { max_line_bytes: limits.max_line_bytes, max_event_bytes: limits.max_event_bytes };
+        let &Limits { max_line_bytes, max_event_bytes } = limits;
         Self {
-            limits,
+            limits: Limits { max_line_bytes, max_event_bytes },
             at_start: true,
             after_cr: false,
             dispatched: false,
             failed: None,
+            room: max_event_bytes,
             line: Vec::new(),
             data: String::new(),
             event: String::new(),
+            has_event: false,
             id: String::new(),
             has_id: false,
             last_event_id: String::new(),
@@ -200,7 +207,7 @@ impl Decoder {
     /// use: the fields that have arrived of an event.
     pub fn message(&self) -> Message<'_> {
         Message {
-            event: if self.event.is_empty() { "message" } else { &self.event },
+            event: if self.has_event && !self.event.is_empty() { &self.event } else { "message" },
             data: &self.data,
             last_event_id: &self.last_event_id,
         }
@@ -237,7 +244,8 @@ impl Decoder {
     fn forget_event(&mut self) {
         self.dispatched = false;
         self.data.clear();
-        self.event.clear();
+        self.has_event = false;
+        self.room = self.limits.max_event_bytes;
     }
 
     fn advance_lines(&mut self, input: &[u8]) -> Result<Step<Kind>, SseError> {
@@ -247,32 +255,42 @@ impl Decoder {
                 self.after_cr = false;
                 rest = rest.strip_prefix(b"\n").unwrap_or(rest);
             }
-            let end = memchr2(b'\r', b'\n', rest);
-            let (piece, tail) = rest.split_at(end.unwrap_or(rest.len()));
-            work::step(piece.len());
-            if self.line.len().saturating_add(piece.len()) > self.limits.max_line_bytes {
-                return Err(SseError::LineTooLong);
-            }
-            let Some((&end, tail)) = tail.split_first() else {
-                self.line.extend_from_slice(piece);
+            let Some((piece, end, tail)) = split_line(rest) else {
+                self.keep(rest)?;
                 return Ok(Step { consumed: input.len(), event: Kind::NeedInput });
             };
-            work::step(1);
+            work::step(piece.len().saturating_add(1));
             self.after_cr = end == b'\r';
             rest = tail;
-            if self.complete(piece)? {
+            let complete = if self.line.is_empty() {
+                if piece.len() > self.limits.max_line_bytes {
+                    return Err(SseError::LineTooLong);
+                }
+                self.process(piece)?
+            } else {
+                self.process_kept(piece)?
+            };
+            if complete {
                 return Ok(Step { consumed: input.len().saturating_sub(rest.len()), event: Kind::Message });
             }
         }
     }
 
-    /// A line is complete, and `piece` is the last of it. Returns whether an event is.
-    fn complete(&mut self, piece: &[u8]) -> Result<bool, SseError> {
-        if self.line.is_empty() {
-            return self.process(piece);
+    /// Keeps a piece of a line until its end arrives.
+    fn keep(&mut self, piece: &[u8]) -> Result<(), SseError> {
+        work::step(piece.len());
+        if self.line.len().saturating_add(piece.len()) > self.limits.max_line_bytes {
+            return Err(SseError::LineTooLong);
         }
+        self.line.extend_from_slice(piece);
+        Ok(())
+    }
+
+    /// The line that was kept is complete, and `piece` is the last of it.
+    #[inline(never)]
+    fn process_kept(&mut self, piece: &[u8]) -> Result<bool, SseError> {
+        self.keep(piece)?;
         let mut line = mem::take(&mut self.line);
-        line.extend_from_slice(piece);
         let result = self.process(&line);
         // Its memory serves the next one.
         line.clear();
@@ -282,6 +300,7 @@ impl Decoder {
 
     /// A line, as 9.2.6 processes it. A line is decoded by itself: its end is a byte that UTF-8 has
     /// nowhere else, and so is the colon.
+    #[inline(always)]
     fn process(&mut self, mut line: &[u8]) -> Result<bool, SseError> {
         work::step(line.len());
         if self.at_start {
@@ -293,32 +312,34 @@ impl Decoder {
         }
         if let Some(value) = value(line, b"data") {
             // The LF has to fit as well.
-            let room = self.room().checked_sub(1).ok_or(SseError::EventTooLarge)?;
-            decode(value, &mut self.data, room)?;
+            spend(&mut self.room, 1)?;
+            decode(value, &mut self.data, &mut self.room)?;
             self.data.push('\n');
         } else if let Some(value) = value(line, b"event") {
-            self.event.clear();
-            let room = self.room();
-            decode(value, &mut self.event, room)?;
+            if self.has_event {
+                self.room = self.room.saturating_add(self.event.len());
+            }
+            self.has_event = true;
+            if self.event.as_bytes() == value {
+                spend(&mut self.room, value.len())?;
+            } else {
+                self.event.clear();
+                decode(value, &mut self.event, &mut self.room)?;
+            }
         } else if let Some(value) = value(line, b"id") {
             if !value.contains(&0) {
-                self.id.clear();
-                let room = self.room();
-                decode(value, &mut self.id, room)?;
+                if self.has_id {
+                    self.room = self.room.saturating_add(self.id.len());
+                }
                 self.has_id = true;
+                self.id.clear();
+                decode(value, &mut self.id, &mut self.room)?;
             }
         } else if let Some(value) = value(line, b"retry") {
             self.retry(value);
         }
         // A comment has no name; other names mean nothing.
         Ok(false)
-    }
-
-    /// How much more the event may hold.
-    fn room(&self) -> usize {
-        let id = if self.has_id { self.id.len() } else { 0 };
-        let held = self.data.len().saturating_add(self.event.len()).saturating_add(id);
-        self.limits.max_event_bytes.saturating_sub(held)
     }
 
     fn retry(&mut self, value: &[u8]) {
@@ -341,10 +362,21 @@ impl Decoder {
         // Every line of data has left an LF.
         self.dispatched = self.data.pop().is_some();
         if !self.dispatched {
-            self.event.clear();
+            self.forget_event();
         }
         self.dispatched
     }
+}
+
+/// The line that begins there, its end and what follows; the line that ends an event needs no search.
+#[inline]
+fn split_line(input: &[u8]) -> Option<(&[u8], u8, &[u8])> {
+    if let [end @ (b'\r' | b'\n'), tail @ ..] = input {
+        return Some((&[], *end, tail));
+    }
+    let (line, tail) = input.split_at_checked(memchr2(b'\r', b'\n', input)?)?;
+    let (end, tail) = tail.split_first()?;
+    Some((line, *end, tail))
 }
 
 /// The value in a line with that name: what follows the colon and one blank; empty without a colon.
@@ -356,24 +388,31 @@ fn value<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
     }
 }
 
+/// Takes so many bytes of what an event may hold.
+#[inline]
+fn spend(room: &mut usize, bytes: usize) -> Result<(), SseError> {
+    *room = room.checked_sub(bytes).ok_or(SseError::EventTooLarge)?;
+    Ok(())
+}
+
 /// Appends `value` to `text`, with U+FFFD for what is not UTF-8 (Encoding standard, "UTF-8 decode
-/// without BOM"). There may be so many bytes of it.
-fn decode(value: &[u8], text: &mut String, room: usize) -> Result<(), SseError> {
-    match utf8::whole(value) {
-        Some(value) if value.len() <= room => text.push_str(value),
-        Some(_) => return Err(SseError::EventTooLarge),
-        None => decode_broken(value, text, room)?,
-    }
+/// without BOM").
+#[inline]
+fn decode(value: &[u8], text: &mut String, room: &mut usize) -> Result<(), SseError> {
+    let Some(value) = utf8::whole(value) else {
+        return decode_broken(value, text, room);
+    };
+    spend(room, value.len())?;
+    text.push_str(value);
     Ok(())
 }
 
 /// One U+FFFD for each longest beginning of a sequence that breaks off.
 #[cold]
-fn decode_broken(value: &[u8], text: &mut String, mut room: usize) -> Result<(), SseError> {
+fn decode_broken(value: &[u8], text: &mut String, room: &mut usize) -> Result<(), SseError> {
     for chunk in value.utf8_chunks() {
         let replacement = if chunk.invalid().is_empty() { "" } else { "\u{fffd}" };
-        let len = chunk.valid().len().saturating_add(replacement.len());
-        room = room.checked_sub(len).ok_or(SseError::EventTooLarge)?;
+        spend(room, chunk.valid().len().saturating_add(replacement.len()))?;
         text.push_str(chunk.valid());
         text.push_str(replacement);
     }
