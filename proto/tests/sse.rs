@@ -230,6 +230,55 @@ fn an_error_names_its_rule_and_nothing_is_consumed() {
     assert_eq!(SseError::EventTooLarge.to_string(), "an event of the event stream is too large");
 }
 
+/// What an event holds is given back where a field is set again, and where the event is over.
+#[test]
+fn an_event_is_as_large_as_what_is_in_force_of_it() {
+    let ab = |data: &str| format!("event: ab\ndata: {data}\n\n");
+    for (stream, size) in [
+        ("data: c\n\n".to_owned(), 2),
+        ("data: c\ndata:\n\n".to_owned(), 3),
+        (ab("c"), 4),
+        (ab("c").repeat(3), 4),
+        (ab("c") + &ab("cd") + &ab(""), 5),
+        (ab("c") + "data: c\n\n" + &ab("c"), 4),
+        ("event: abc\nevent: ab\nevent: ab\ndata: c\n\n".to_owned(), 4),
+        ("event: abcd\n\ndata: cde\n\n".to_owned(), 4),
+        ("id: 12\nid: 34\nid: \0\ndata:\n\n".to_owned(), 3),
+        ("id: 1234\n\ndata: cde\n\n".to_owned(), 4),
+        ("id: 12\nevent: \u{fffd}\ndata: \u{e9}\n\n".to_owned(), 8),
+    ] {
+        for (stream, what) in [
+            (stream.clone().into_bytes(), "whole"),
+            // One byte that is no text becomes three.
+            (
+                stream.replace('\u{fffd}', "?").bytes().map(|b| if b == b'?' { 0xff } else { b }).collect(),
+                "broken",
+            ),
+        ] {
+            let limits = |max_event_bytes| Limits { max_event_bytes, ..Limits::default() };
+            let fails = |size| {
+                let seen = decode(&limits(size), [&stream[..]]).seen;
+                seen.contains(&Seen::Error(SseError::EventTooLarge))
+            };
+            assert!(!fails(size) && fails(size - 1), "{:?} {what}", String::from_utf8_lossy(&stream));
+        }
+    }
+}
+
+#[test]
+fn a_type_is_of_one_event_alone() {
+    let stream = "event: a\ndata: 1\n\ndata: 2\n\nevent: a\ndata: 3\n\nevent: b\n\ndata: 4\n\nevent: a\nevent\ndata: 5\n\n";
+    let seen = decode(&Limits::default(), [stream.as_bytes()]).seen;
+    let types: Vec<&str> = seen
+        .iter()
+        .map(|seen| match seen {
+            Seen::Message { event, .. } => event.as_str(),
+            Seen::Error(error) => panic!("{error}"),
+        })
+        .collect();
+    assert_eq!(types, ["a", "message", "a", "message", "message"]);
+}
+
 /// Steps taken, by pieces of `longest` bytes.
 fn work(stream: &[u8], longest: usize) -> u64 {
     let limits = Limits { max_line_bytes: usize::MAX, max_event_bytes: usize::MAX };

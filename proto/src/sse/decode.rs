@@ -1,8 +1,8 @@
 //! Events as a client reads them (HTML standard, 9.2.5 and 9.2.6).
 //!
 //! Invariant: what is kept between two calls is the unfinished line, the fields of the unfinished event
-//! and the last event ID, all bounded by [`Limits`]. A byte is searched once for the end of its line and read once as
-//! part of it.
+//! and the last event ID, all bounded by [`Limits`]. A byte is searched once for the end of its line, the first
+//! sixteen of a line as a block before that, and read once as part of it.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -315,6 +315,15 @@ impl Decoder {
             spend(&mut self.room, 1)?;
             decode(value, &mut self.data, &mut self.room)?;
             self.data.push('\n');
+        } else if let Some(value) = value(line, b"id") {
+            if !value.contains(&0) {
+                if self.has_id {
+                    self.room = self.room.saturating_add(self.id.len());
+                }
+                self.has_id = true;
+                self.id.clear();
+                decode(value, &mut self.id, &mut self.room)?;
+            }
         } else if let Some(value) = value(line, b"event") {
             if self.has_event {
                 self.room = self.room.saturating_add(self.event.len());
@@ -325,15 +334,6 @@ impl Decoder {
             } else {
                 self.event.clear();
                 decode(value, &mut self.event, &mut self.room)?;
-            }
-        } else if let Some(value) = value(line, b"id") {
-            if !value.contains(&0) {
-                if self.has_id {
-                    self.room = self.room.saturating_add(self.id.len());
-                }
-                self.has_id = true;
-                self.id.clear();
-                decode(value, &mut self.id, &mut self.room)?;
             }
         } else if let Some(value) = value(line, b"retry") {
             self.retry(value);
@@ -368,15 +368,32 @@ impl Decoder {
     }
 }
 
-/// The line that begins there, its end and what follows; the line that ends an event needs no search.
+/// The line that begins there, its end and what follows.
 #[inline]
 fn split_line(input: &[u8]) -> Option<(&[u8], u8, &[u8])> {
-    if let [end @ (b'\r' | b'\n'), tail @ ..] = input {
-        return Some((&[], *end, tail));
-    }
-    let (line, tail) = input.split_at_checked(memchr2(b'\r', b'\n', input)?)?;
+    let at = near_line_end(input).or_else(|| memchr2(b'\r', b'\n', input))?;
+    let (line, tail) = input.split_at_checked(at)?;
     let (end, tail) = tail.split_first()?;
     Some((line, *end, tail))
+}
+
+/// The first CR or LF, if it is among the first 16 bytes. Most lines of most streams are shorter than
+/// a search is worth.
+#[inline]
+fn near_line_end(input: &[u8]) -> Option<usize> {
+    let block: &[u8; 16] = input.first_chunk()?;
+    line_end(block.first_chunk()?).or_else(|| Some(8 | line_end(block.last_chunk()?)?))
+}
+
+#[inline]
+fn line_end(block: &[u8; 8]) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let block = u64::from_le_bytes(*block);
+    // The lowest bit is right, and only one above a right one can be wrong: there the difference borrows.
+    let zeros = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes & HIGH;
+    let ends = zeros(block ^ u64::from_le_bytes([b'\r'; 8])) | zeros(block ^ u64::from_le_bytes([b'\n'; 8]));
+    (ends != 0).then(|| (ends.trailing_zeros() / 8) as usize)
 }
 
 /// The value in a line with that name: what follows the colon and one blank; empty without a colon.
@@ -417,4 +434,29 @@ fn decode_broken(value: &[u8], text: &mut String, room: &mut usize) -> Result<()
         text.push_str(replacement);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_end_of_a_line_is_found_next_to_any_bytes() {
+        // After a right one the difference borrows, so what follows it matters, and what is before.
+        for at in 0..16 {
+            for end in *b"\r\n" {
+                for other in 0..=u8::MAX {
+                    let mut input = [other; 20];
+                    input[at] = end;
+                    let expected = input[..16].iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+                    assert_eq!(near_line_end(&input), expected, "{input:?}");
+                    assert_eq!(near_line_end(&input[..16]), expected, "{input:?}");
+                    assert_eq!(near_line_end(&input[..15]), None, "no block");
+                    input[at] = other;
+                    let expected = matches!(other, b'\r' | b'\n').then_some(0);
+                    assert_eq!(near_line_end(&input), expected, "{input:?}");
+                }
+            }
+        }
+    }
 }
