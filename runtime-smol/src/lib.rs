@@ -23,6 +23,11 @@ mod client;
 mod listener;
 mod runtime;
 mod serve;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod set;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[path = "set_elsewhere.rs"]
+mod set;
 mod socket;
 mod stream;
 

@@ -13,9 +13,10 @@ use sinew_runtime::{Connection, ConnectionConfig, Io, JobLimit, Seat, Serving, S
 use sinew_system::{
     Ending, IntoListenSocket, Launch, ListenSocket, Plan, ServerHandle, Settings, join_all, run_to_end,
 };
-use smol::{Async, Executor};
+use smol::{Executor, Task};
 
 use crate::listener::Listener;
+use crate::set::Set;
 use crate::{FuturesIo, SmolRuntime, SmolSocket};
 
 /// A server of `app` that listens on `listener`: of smol or of the standard library. Await it: it ends
@@ -136,17 +137,20 @@ impl<S: Service> IntoFuture for Server<S> {
 /// Where tasks go. An executor keeps its tasks, so they do not keep it: when it is dropped, they are, and with
 /// them sockets that listen.
 #[derive(Clone)]
-struct Spawner(Option<Weak<Executor<'static>>>);
+pub(crate) struct Spawner(Option<Weak<Executor<'static>>>);
 
 impl Spawner {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(task) = self.start(task) {
+            task.detach();
+        }
+    }
+
+    /// A task that ends when what this returns is dropped. `None` if the executor is gone.
+    pub(crate) fn start(&self, task: impl Future<Output = ()> + Send + 'static) -> Option<Task<()>> {
         match &self.0 {
-            Some(executor) => {
-                if let Some(executor) = executor.upgrade() {
-                    executor.spawn(task).detach();
-                }
-            }
-            None => smol::spawn(task).detach(),
+            Some(executor) => executor.upgrade().map(|executor| executor.spawn(task)),
+            None => Some(smol::spawn(task)),
         }
     }
 }
@@ -160,9 +164,8 @@ fn spawn_here<S: Service>(mut launch: Launch<S>, spawner: &Spawner) -> io::Resul
     let ending = Ending::new(launch.control.clone());
     let runtime = smol_runtime(&launch.settings);
     let serving = launch.serving(runtime.clone());
-    for socket in std::mem::take(&mut launch.sockets) {
-        spawn_accept(socket, &serving, launch.settings.nodelay, spawner)?;
-    }
+    let sockets = std::mem::take(&mut launch.sockets);
+    spawn_accept(sockets, &serving, launch.settings.nodelay, spawner)?;
     spawner.spawn(async move { ending.with(launch.oversee(runtime).await) });
     Ok(())
 }
@@ -177,9 +180,7 @@ fn spawn_workers<S: Service>(mut launch: Launch<S>, workers: usize) -> io::Resul
         let executor = Arc::new(Executor::new());
         let spawner = Spawner(Some(Arc::downgrade(&executor)));
         let serving = launch.serving(runtime.clone());
-        for socket in sockets {
-            spawn_accept(socket, &serving, launch.settings.nodelay, &spawner)?;
-        }
+        spawn_accept(sockets, &serving, launch.settings.nodelay, &spawner)?;
         executors.push(executor);
     }
     let stop = StopWorkers(Shutdown::new());
@@ -213,25 +214,29 @@ impl Drop for StopWorkers {
     }
 }
 
+/// Accepts from all of `sockets`, with one event set for their connections.
 fn spawn_accept<S: Service>(
-    socket: ListenSocket,
+    sockets: Vec<ListenSocket>,
     serving: &Arc<Serving<SmolRuntime, S>>,
     nodelay: bool,
     spawner: &Spawner,
 ) -> io::Result<()> {
-    match Listener::new(socket, nodelay)? {
-        Listener::Tcp(tcp) => spawner.spawn(accept(tcp, serving.clone(), serve_on(spawner.clone()))),
-        #[cfg(unix)]
-        Listener::Unix(unix) => spawner.spawn(accept(unix, serving.clone(), serve_on(spawner.clone()))),
+    let set = Set::new(spawner)?;
+    for socket in sockets {
+        match Listener::new(socket, nodelay, set.clone())? {
+            Listener::Tcp(tcp) => spawner.spawn(accept(tcp, serving.clone(), serve_on(spawner.clone()))),
+            #[cfg(unix)]
+            Listener::Unix(unix) => spawner.spawn(accept(unix, serving.clone(), serve_on(spawner.clone()))),
+        }
     }
     Ok(())
 }
 
-fn serve_on<T, S: Service>(spawner: Spawner) -> impl FnMut(Async<T>, Seat<SmolRuntime, S>)
+fn serve_on<T, S: Service>(spawner: Spawner) -> impl FnMut(SmolSocket<T>, Seat<SmolRuntime, S>)
 where
     SmolSocket<T>: Io,
 {
-    move |stream, seat| spawner.spawn(seat.connection(SmolSocket::from(stream)))
+    move |socket, seat| spawner.spawn(seat.connection(socket))
 }
 
 /// Blocking jobs of a service that may run or wait at a time: the pool's 500 threads and as many in its queue.

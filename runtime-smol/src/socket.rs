@@ -17,6 +17,9 @@ use sinew_runtime::Io;
 use smol::Async;
 use socket2::SockRef;
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::set::{Direction, Member};
+
 /// A TCP or Unix socket of smol as the driver wants it. On Linux a body that is a file goes to it by
 /// `sendfile`. Other streams, encrypted ones among them, are a [`FuturesIo`](crate::FuturesIo).
 ///
@@ -29,14 +32,69 @@ use socket2::SockRef;
 /// ```
 #[derive(Debug)]
 pub struct SmolSocket<S> {
-    inner: Arc<Async<S>>,
+    inner: Inner<S>,
     /// The last read took all there was: to ask again would cost a call that finds nothing.
     drained: bool,
 }
 
+/// Nothing here is ever pinned.
+impl<S> Unpin for SmolSocket<S> {}
+
+/// A socket, and who tells when it is ready.
+#[derive(Debug)]
+enum Inner<S> {
+    /// `async-io` itself.
+    Plain(Arc<Async<S>>),
+    /// The event set of the server that has accepted it.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    Member(Member<S>),
+}
+
+impl<S> Inner<S> {
+    fn get_ref(&self) -> &S {
+        match self {
+            Self::Plain(inner) => inner.get_ref(),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Self::Member(member) => member.get_ref(),
+        }
+    }
+
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(inner) => inner.poll_readable(cx),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Self::Member(member) => member.poll_ready(Direction::Read, cx).map(Ok),
+        }
+    }
+
+    fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(inner) => inner.poll_writable(cx),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Self::Member(member) => member.poll_ready(Direction::Write, cx).map(Ok),
+        }
+    }
+
+    /// Whether an end was told already, so that `poll_readable` would not tell of it again.
+    fn has_ended(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Self::Member(member) => member.has_ended(),
+        }
+    }
+}
+
 impl<S> From<Arc<Async<S>>> for SmolSocket<S> {
     fn from(inner: Arc<Async<S>>) -> Self {
-        Self { inner, drained: false }
+        Self { inner: Inner::Plain(inner), drained: false }
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl<S> From<Member<S>> for SmolSocket<S> {
+    fn from(member: Member<S>) -> Self {
+        Self { inner: Inner::Member(member), drained: false }
     }
 }
 
@@ -62,7 +120,7 @@ impl From<smol::net::unix::UnixStream> for SmolSocket<std::os::unix::net::UnixSt
 impl<S> SmolSocket<S> {
     /// Calls the system until it does not have to wait for room any more.
     fn poll_write_with(
-        &self,
+        &mut self,
         cx: &mut Context<'_>,
         mut call: impl FnMut(&S) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
@@ -92,7 +150,7 @@ where
             match self.inner.get_ref().read(buf) {
                 Ok(n) => {
                     // An end, or bytes that came since, make it readable: the wait misses nothing.
-                    self.drained = n > 0 && n < buf.len();
+                    self.drained = n > 0 && n < buf.len() && !self.inner.has_ended();
                     return Poll::Ready(Ok(n));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.drained = true,
