@@ -28,6 +28,8 @@ mod set;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 #[path = "set_elsewhere.rs"]
 mod set;
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod set_tests;
 mod socket;
 mod stream;
 

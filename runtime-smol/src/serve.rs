@@ -117,7 +117,7 @@ impl<S: Service> Server<S> {
         let workers = self.plan.settings.workers;
         let (handle, launch) = self.plan.launch()?;
         match workers {
-            None => spawn_here(launch, &Spawner(self.executor.as_ref().map(Arc::downgrade)))?,
+            None => spawn_here(launch, &Spawner::new(self.executor.as_ref()))?,
             Some(workers) => spawn_workers(launch, workers)?,
         }
         Ok(handle)
@@ -140,6 +140,11 @@ impl<S: Service> IntoFuture for Server<S> {
 pub(crate) struct Spawner(Option<Weak<Executor<'static>>>);
 
 impl Spawner {
+    /// `None` stands for smol's global executor.
+    pub(crate) fn new(executor: Option<&Arc<Executor<'static>>>) -> Self {
+        Self(executor.map(Arc::downgrade))
+    }
+
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         if let Some(task) = self.start(task) {
             task.detach();
@@ -178,7 +183,7 @@ fn spawn_workers<S: Service>(mut launch: Launch<S>, workers: usize) -> io::Resul
     let mut executors = Vec::new();
     for sockets in launch.split(workers)? {
         let executor = Arc::new(Executor::new());
-        let spawner = Spawner(Some(Arc::downgrade(&executor)));
+        let spawner = Spawner::new(Some(&executor));
         let serving = launch.serving(runtime.clone());
         spawn_accept(sockets, &serving, launch.settings.nodelay, &spawner)?;
         executors.push(executor);

@@ -79,6 +79,18 @@ impl Set {
     }
 }
 
+#[cfg(test)]
+impl Set {
+    pub(crate) fn member_count(&self) -> usize {
+        self.core.sources().len()
+    }
+
+    /// Dead once nothing of the set is left.
+    pub(crate) fn life(&self) -> std::sync::Weak<dyn std::any::Any + Send + Sync> {
+        Arc::<Core>::downgrade(&self.core)
+    }
+}
+
 /// Wakes the tasks whose sockets have changed.
 async fn dispatch(mut poll: mio::Poll, core: Arc<Core>) {
     let mut events = Events::with_capacity(EVENTS);
