@@ -19,13 +19,16 @@ use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Registry, Token};
 use slab::Slab;
-use smol::{Async, Task};
+use smol::{Async, Task, future};
 
 use crate::SmolSocket;
 use crate::serve::Spawner;
 
 /// Events taken from the kernel at a time.
 const EVENTS: usize = 1_024;
+
+/// How often the set is asked before `async-io` has its turn, with timers and everything else.
+const ROUNDS: usize = 8;
 
 /// A direction of a socket.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +55,17 @@ struct Core {
 impl Core {
     fn sources(&self) -> MutexGuard<'_, Slab<Source>> {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes whom `events` concern. Returns how many they are.
+    fn tell(&self, events: &Events) -> usize {
+        for event in events {
+            let mut sources = self.sources();
+            let waker = sources.get_mut(event.token().0).and_then(|source| source.notice(event));
+            drop(sources);
+            waker.into_iter().for_each(Waker::wake);
+        }
+        events.iter().count()
     }
 }
 
@@ -95,15 +109,14 @@ impl Set {
 async fn dispatch(mut poll: mio::Poll, core: Arc<Core>) {
     let mut events = Events::with_capacity(EVENTS);
     while poll_fn(|cx| core.registry.poll_readable(cx)).await.is_ok() {
-        if poll.poll(&mut events, Some(Duration::ZERO)).is_err() {
-            // Interrupted: the set is still readable.
-            continue;
-        }
-        for event in &events {
-            let mut sources = core.sources();
-            let waker = sources.get_mut(event.token().0).and_then(|source| source.notice(event));
-            drop(sources);
-            waker.into_iter().for_each(Waker::wake);
+        for _ in 0..ROUNDS {
+            // One call asks the set; `async-io` needs seven to come back to it. While some sockets are served,
+            // others get something. Where there was but one, most likely nothing has come yet.
+            let asked = poll.poll(&mut events, Some(Duration::ZERO));
+            if asked.is_err() || core.tell(&events) < 2 {
+                break;
+            }
+            future::yield_now().await;
         }
     }
 }

@@ -5,11 +5,12 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use sinew_runtime::Io as _;
-use smol::{Executor, Timer, future};
+use smol::{Executor, Task, Timer, future};
 
 use crate::SmolSocket;
 use crate::serve::Spawner;
@@ -48,6 +49,11 @@ async fn read(socket: &mut Socket) -> io::Result<Vec<u8>> {
     let mut buf = [0; 64];
     let n = poll_fn(|cx| socket.poll_read(cx, &mut buf)).await?;
     Ok(buf[..n].to_vec())
+}
+
+async fn write(socket: &mut Socket, bytes: &[u8]) {
+    let bufs = [IoSlice::new(bytes)];
+    assert_eq!(poll_fn(|cx| socket.poll_write_vectored(cx, &bufs)).await.unwrap(), bytes.len());
 }
 
 /// Has the task wait for the socket, in vain.
@@ -104,8 +110,7 @@ fn a_reset_wakes_and_is_told() {
         let (mut ours, theirs) = connection(&set);
         begin_to_wait(&mut ours).await;
         // Closed with something unread, a connection is reset.
-        let bufs = [IoSlice::new(b"unread")];
-        assert_eq!(poll_fn(|cx| ours.poll_write_vectored(cx, &bufs)).await.unwrap(), 6);
+        write(&mut ours, b"unread").await;
         assert_eq!(theirs.peek(&mut [0; 1]).unwrap(), 1);
         drop(theirs);
         assert_eq!(read(&mut ours).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
@@ -170,6 +175,39 @@ fn a_socket_that_cannot_be_a_member_leaves_nothing_behind() {
         let file = std::fs::File::open("/proc/self/exe").unwrap();
         assert!(set.socket(file).is_err());
         assert_eq!(set.member_count(), 0);
+    });
+}
+
+#[test]
+fn sockets_that_are_always_busy_do_not_keep_a_timer_waiting() {
+    with_set(|executor, set| async move {
+        let echoes = Arc::new(AtomicUsize::new(0));
+        let mut players = Vec::new();
+        for _ in 0..4 {
+            let (ours, theirs) = connection(&set);
+            theirs.set_nonblocking(true).unwrap();
+            let mut theirs = set.socket(theirs).unwrap();
+            // The ball.
+            write(&mut theirs, b"x").await;
+            for mut socket in [ours, theirs] {
+                let echoes = echoes.clone();
+                players.push(executor.spawn(async move {
+                    loop {
+                        let ball = read(&mut socket).await.unwrap();
+                        write(&mut socket, &ball).await;
+                        echoes.fetch_add(1, Ordering::Relaxed);
+                    }
+                }));
+            }
+        }
+        let mut last = 0;
+        for _ in 0..5 {
+            Timer::after(Duration::from_millis(10)).await;
+            let now = echoes.load(Ordering::Relaxed);
+            assert!(now > last, "they play on");
+            last = now;
+        }
+        drop::<Vec<Task<()>>>(players);
     });
 }
 
