@@ -8,13 +8,12 @@ use bytes::Bytes;
 /// One read takes at most this many bytes.
 pub(crate) const READ_SIZE: usize = 256 * 1024;
 
-/// A piece of at least this size is lent if it is a fair part of its buffer: whoever keeps it keeps the whole
-/// buffer.
-const LEND: usize = READ_SIZE / MOST;
+/// Whoever keeps a piece that is lent keeps the whole buffer: this many times the size of the piece at most,
+/// for the body of a request that stands whole in one read. A connection has one of those at a time.
+const WHOLE: usize = 4;
 
-/// A piece that is lent keeps at most so many times its size. Buffers behind something long are larger than
-/// others.
-const MOST: usize = 4;
+/// The same for a part of a body: many of them may wait, and memory that waits counts twice at most.
+const PART: usize = 2;
 
 /// Where reads go. While a piece of it is lent, the next read goes to another buffer.
 #[derive(Default)]
@@ -58,10 +57,20 @@ impl<'b> From<&'b [u8]> for Input<'b> {
 }
 
 impl Input<'_> {
-    /// A piece to keep: lent if it is large, copied if it is not.
-    pub(crate) fn piece(self, range: Range<usize>) -> Bytes {
+    /// A body to keep: lent if it is large, copied if it is not.
+    pub(crate) fn whole(self, range: Range<usize>) -> Bytes {
+        self.piece(range, WHOLE)
+    }
+
+    /// A part of a body to keep.
+    pub(crate) fn part(self, range: Range<usize>) -> Bytes {
+        self.piece(range, PART)
+    }
+
+    fn piece(self, range: Range<usize>, most: usize) -> Bytes {
         match self.buffer {
-            Some(buffer) if range.len() >= LEND.max(buffer.len() / MOST) => {
+            // Behind something long, buffers are larger than others.
+            Some(buffer) if range.len() >= READ_SIZE.max(buffer.len()) / most => {
                 Bytes::from_owner(Lent(buffer.clone())).slice(range)
             }
             _ => Bytes::copy_from_slice(&self.bytes[range]),
@@ -81,12 +90,14 @@ impl AsRef<[u8]> for Lent {
 mod tests {
     use super::*;
 
+    const LEND: usize = READ_SIZE / WHOLE;
+
     #[test]
     fn a_large_piece_is_lent_and_its_buffer_left_alone() {
         let mut reads = ReadBuffer::default();
         reads.for_reading(READ_SIZE)[..LEND].fill(b'x');
         let place = reads.in_use().unwrap().as_ptr();
-        let piece = reads.filled(LEND).piece(0..LEND);
+        let piece = reads.filled(LEND).whole(0..LEND);
         assert_eq!(piece.as_ptr(), place);
         assert!(reads.in_use().is_none());
         reads.for_reading(READ_SIZE).fill(b'y');
@@ -98,22 +109,30 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_keeps_four_times_its_size_at_most() {
-        let mut reads = ReadBuffer::default();
-        // Something long was left over.
-        reads.for_reading(8 * READ_SIZE);
-        let piece = reads.filled(READ_SIZE).piece(0..LEND);
-        assert!(reads.in_use().is_some(), "it is a copy");
-        let large = reads.filled(2 * READ_SIZE).piece(0..2 * READ_SIZE);
-        assert!(reads.in_use().is_none());
-        drop((piece, large));
+    fn who_keeps_a_piece_keeps_not_much_more() {
+        // As it is, and grown behind something long that was left over.
+        for size in [READ_SIZE, READ_SIZE + 16 * 1024, 8 * READ_SIZE] {
+            for most in [WHOLE, PART] {
+                let take = |reads: &ReadBuffer, range| {
+                    let input = reads.filled(size);
+                    if most == WHOLE { input.whole(range) } else { input.part(range) }
+                };
+                let mut reads = ReadBuffer::default();
+                reads.for_reading(size);
+                let copy = take(&reads, 1..size / most);
+                assert!(reads.in_use().is_some(), "{most} of {size}");
+                let lent = take(&reads, 0..size / most);
+                assert!(reads.in_use().is_none(), "{most} of {size}");
+                drop((copy, lent));
+            }
+        }
     }
 
     #[test]
     fn a_buffer_comes_back() {
         let mut reads = ReadBuffer::default();
         let place = reads.for_reading(READ_SIZE).as_ptr();
-        drop(reads.filled(READ_SIZE).piece(1..READ_SIZE));
+        drop(reads.filled(READ_SIZE).whole(1..READ_SIZE));
         assert_eq!(reads.for_reading(READ_SIZE).as_ptr(), place);
     }
 
@@ -121,9 +140,9 @@ mod tests {
     fn a_small_piece_and_one_of_what_was_left_over_are_copied() {
         let mut reads = ReadBuffer::default();
         reads.for_reading(READ_SIZE)[..3].copy_from_slice(b"abc");
-        assert_eq!(reads.filled(3).piece(1..3), "bc");
+        assert_eq!(reads.filled(3).whole(1..3), "bc");
         assert!(reads.in_use().is_some());
         let left_over = vec![b'z'; READ_SIZE];
-        assert_eq!(Input::from(&left_over[..]).piece(0..READ_SIZE), left_over);
+        assert_eq!(Input::from(&left_over[..]).whole(0..READ_SIZE), left_over);
     }
 }

@@ -145,7 +145,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                 let known = if let BodyLength::Known(length) = length { Some(length) } else { None };
                 let end = known.and_then(|length| at.checked_add(usize::try_from(length).ok()?));
                 if let Some(end) = end.filter(|end| *end <= input.bytes.len()) {
-                    (None, Body::from(input.piece(at..end)))
+                    (None, Body::from(input.whole(at..end)))
                 } else {
                     let (incoming, body) = Body::incoming(known, self.serving.config.body_buffer.0);
                     (Some(incoming), body)
@@ -251,7 +251,7 @@ impl Pieces {
     /// One more piece, of `len` bytes of the input from `at` on.
     fn add(&mut self, input: Input<'_>, at: usize, len: usize) {
         if self.is_empty() {
-            self.one = input.piece(at..at + len);
+            self.one = input.part(at..at + len);
             return;
         }
         self.several.extend_from_slice(&mem::take(&mut self.one));
