@@ -16,7 +16,8 @@ pub struct Counts {
     pub connections_open: u64,
     /// Errors of accepting: no descriptor or no memory was left.
     pub accept_errors: u64,
-    /// Requests that reached the application.
+    /// Requests that reached the application. Those that come with one read are counted together, after they
+    /// have begun: a handler that answers at once does not see its own among them yet.
     pub requests: u64,
     /// Requests that were answered or broken off for the client's fault: see
     /// [`ConnectionConfig::on_rejected`](crate::ConnectionConfig::on_rejected).

@@ -59,10 +59,12 @@ pub trait Io: Unpin + Send + 'static {
 
 /// What a connection needs from the runtime it lives in, next to its socket.
 pub trait Runtime: Clone + Send + Sync + Unpin + 'static {
-    /// A timer that can be set again and again; the default is not set. A connection has one.
+    /// A timer that can be set again and again; the default is not set. A connection that is at work has
+    /// one, and so has the accept loop, for all that wait for a request.
     type Timer: Default + Unpin + Send + 'static;
 
-    /// The time since an epoch that stays the same for the life of the runtime. Monotonic.
+    /// The time since an epoch that stays the same for the life of the runtime. Monotonic; what another
+    /// thread is told may be a little earlier.
     fn now(&self) -> Instant;
 
     /// Ready once the clock has reached `deadline`; else the task of `cx` is woken then. A call with
