@@ -539,6 +539,31 @@ async fn flood(socket: WebSocket) {
 }
 
 #[test]
+fn what_is_kept_of_a_request_is_not_touched_by_what_takes_over_in_the_same_read() {
+    let (wire, kept) = (Wire::default(), Arc::new(Mutex::new(Bytes::new())));
+    let keep = kept.clone();
+    let app = Router::new()
+        .route("/keep", post(move |body: Bytes| async move { *keep.lock().unwrap() = body }))
+        .route("/ws", get(|ws: WebSocketUpgrade| async { ws.on_upgrade(echo) }));
+    let serving = Serving::new(Clock::default(), app, ConnectionConfig::default(), Shutdown::new());
+    let mut connection = pin!(serving.connection(wire.clone(), None));
+    wire.send("POST /keep HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+    wire.send(vec![b'x'; 100_000]);
+    wire.send(
+        "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    // Masked in place by the one who reads it.
+    wire.send([&[0x81, 0x82, 1, 1, 1, 1, b'i', b'h'][..], &[0x82, 0xfe, 0x75, 0x30, 1, 1, 1, 1]].concat());
+    for _ in 0..3 {
+        assert!(connection.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        wire.send(vec![b'y'; 10_000]);
+    }
+    assert!(wire.got().contains("\r\n\r\n\u{fffd}\u{2}hi"));
+    assert!(kept.lock().unwrap().len() == 100_000 && kept.lock().unwrap().iter().all(|byte| *byte == b'x'));
+}
+
+#[test]
 fn a_turn_of_a_websocket_leaves_nothing_undone_and_silence_ends() {
     let opening = ["echo", "flood"].map(|path| {
         format!(
