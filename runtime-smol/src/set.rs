@@ -110,7 +110,7 @@ async fn dispatch(mut poll: mio::Poll, core: Arc<Core>) {
     let mut events = Events::with_capacity(EVENTS);
     while poll_fn(|cx| core.registry.poll_readable(cx)).await.is_ok() {
         for _ in 0..ROUNDS {
-            // One call asks the set; `async-io` needs seven to come back to it. While some sockets are served,
+            // One call asks the set; `async-io` needs six to come back to it. While some sockets are served,
             // others get something. Where there was but one, most likely nothing has come yet.
             let asked = poll.poll(&mut events, Some(Duration::ZERO));
             if asked.is_err() || core.tell(&events) < 2 {
