@@ -5,7 +5,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 target=${CARGO_TARGET_DIR:-$here/../../target}
 ulimit -n 11000
 failed=0
-declare -A most=([tokio]=1024 [smol]=768 [std]=384)
+declare -A most=([tokio]=1024 [smol]=448 [std]=384)
 for runtime in tokio smol std; do
   : >"$target/idle-$runtime.log"
   "$target/release/examples/conformance" --port 0 --runtime "$runtime" >"$target/idle-$runtime.log" &
