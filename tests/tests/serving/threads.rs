@@ -75,13 +75,13 @@ pub(crate) fn workers_lose_nobody<A: Serves>() {
                 })
                 .collect();
             thread::sleep(Duration::from_millis(60));
+            eventually("they are at it", || server.counts().requests > 10);
             told.set();
             server.shut_down();
             wait(&server).unwrap();
             for client in clients {
                 let (answered, lost) = client.join().unwrap();
                 assert_eq!(lost, 0, "{workers} workers, {answered} answered");
-                assert!(answered > 0);
             }
         }
     }
