@@ -16,8 +16,7 @@ pub struct Counts {
     pub connections_open: u64,
     /// Errors of accepting: no descriptor or no memory was left.
     pub accept_errors: u64,
-    /// Requests that reached the application. Those that come with one read are counted together, after they
-    /// have begun: a handler that answers at once does not see its own among them yet.
+    /// Requests that reached the application: one is counted before its handler is called.
     pub requests: u64,
     /// Requests that were answered or broken off for the client's fault: see
     /// [`ConnectionConfig::on_rejected`](crate::ConnectionConfig::on_rejected).
@@ -74,13 +73,7 @@ pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
     pub(crate) fn add_one(&self) {
-        self.add(1);
-    }
-
-    pub(crate) fn add(&self, more: u64) {
-        if more > 0 {
-            self.0.fetch_add(more, Ordering::Relaxed);
-        }
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {

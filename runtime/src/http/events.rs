@@ -48,7 +48,6 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         let mut pieces = Pieces::default();
         // The handler was polled when its request was there, and nothing has happened since.
         let mut polled = false;
-        let mut requests = 0;
         self.http.unasked = true;
         while self.scratch.output.len() < HIGH_WATER && self.budget.events > 0 {
             self.budget.events -= 1;
@@ -75,7 +74,6 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
             }
             match step.event {
                 Kind::Request => {
-                    requests += u64::from(!self.http.refused);
                     let disconnect = self.watch();
                     let head = RequestHead::new(rest, &self.scratch.table);
                     let (request, incoming) = self.receive(&head, input, at, disconnect);
@@ -114,7 +112,6 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
         if !pieces.is_empty() {
             self.deliver(&mut pieces);
         }
-        self.serving.counters.requests.add(requests);
         at
     }
 
@@ -176,6 +173,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
             self.http.core.shutdown();
             Ok(overloaded())
         } else {
+            self.serving.counters.requests.add_one();
             let call = || {
                 let mut answer = service.call(request);
                 match at_once.then(|| Pin::new(&mut answer).poll(cx)) {
