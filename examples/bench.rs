@@ -13,7 +13,7 @@
 
 use futures_lite::stream;
 use serde::Serialize;
-use sinew_tokio::{Body, BodyError, Bytes, Headers, IntoResponse, Json, Path, Response, Router, get, post};
+use sinew_tokio::{Body, BodyError, Bytes, IntoResponse, Json, Path, Request, Response, Router, get, post};
 
 const SERVER: (&str, &str) = ("server", "sinew");
 
@@ -56,7 +56,7 @@ async fn chunks() -> Response {
     ([SERVER, ("content-type", "text/plain")], Body::from_stream(chunks)).into_response()
 }
 
-async fn echo(headers: Headers, body: Body) -> Response {
-    let kind = headers.get("content-type").unwrap_or(b"application/octet-stream").to_vec();
-    ([("server", &b"sinew"[..]), ("content-type", &kind)], body).into_response()
+async fn echo(request: Request) -> Response {
+    let kind = request.fields().get("content-type").unwrap_or(b"application/octet-stream").to_vec();
+    ([("server", &b"sinew"[..]), ("content-type", &kind)], request.into_body()).into_response()
 }
