@@ -96,7 +96,7 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
                         incoming.end(Ok(()));
                     }
                 }
-                // The handler is polled only now, with all that has arrived.
+                // A handler whose body was still to come is polled only now, with all that has arrived.
                 Kind::NeedInput | Kind::Paused => {
                     if mem::take(&mut polled) || !self.poll_exchange(cx) {
                         self.http.unasked = false;
@@ -184,30 +184,21 @@ impl<I: Io, R: Runtime, S: Service> Turn<'_, I, R, S> {
             catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Ok(internal_error()))
         };
         let Scratch { output, dates, spare_exchange, .. } = &mut *self.scratch;
-        match response {
+        let answer = match response {
             Ok(response) if at_once => {
-                match exchange::answer(
-                    response,
-                    &mut self.http.core,
-                    output,
-                    dates.at(self.serving.number, self.now),
-                    handle,
-                ) {
+                let date = dates.at(self.serving.number, self.now);
+                match exchange::answer(response, &mut self.http.core, output, date, handle) {
                     Err(Progress::Complete) => self.http.watch.settle(Gone::Answered),
                     Err(progress) => _ = self.follow(progress),
                     Ok(body) => self.http.exchange.fill(Exchange::sending(body), spare_exchange),
                 }
-                false
+                return false;
             }
-            Ok(response) => {
-                self.http.exchange.fill(Exchange::new(response.into(), incoming), spare_exchange);
-                false
-            }
-            Err(answer) => {
-                self.http.exchange.fill(Exchange::new(answer, incoming), spare_exchange);
-                at_once
-            }
-        }
+            Ok(response) => response.into(),
+            Err(answer) => answer,
+        };
+        self.http.exchange.fill(Exchange::new(answer, incoming), spare_exchange);
+        at_once
     }
 
     /// Gives pieces of the request body to whoever reads it; if nobody does, they are dropped.
