@@ -15,7 +15,6 @@ use sinew_proto::{Fields, RecvError};
 
 use crate::blocking::block_on;
 use crate::pipe::{self, pipe};
-use crate::request::copy_fields;
 use crate::sse::EventBody;
 use crate::{FileBody, Handle, Headers};
 
@@ -517,7 +516,7 @@ impl Incoming {
 
     /// What came behind the bytes: to be given before [`end`](Self::end).
     pub fn set_trailers(&self, trailers: Fields<'_>) {
-        self.0.set_trailers(copy_fields(trailers));
+        self.0.set_trailers(trailers.into());
     }
 
     /// The body is complete, or never will be.

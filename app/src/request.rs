@@ -9,7 +9,7 @@ use sinew_proto::{Fields, RecvError};
 
 use crate::params::Params;
 use crate::pooled::{Pool, Pooled, Reuse};
-use crate::{Body, Disconnect, Extensions, Handle, Headers, Method};
+use crate::{Body, Disconnect, Extensions, Handle, Method};
 
 /// A request: [`Parts`] and a [`Body`].
 ///
@@ -281,14 +281,4 @@ impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.head.fmt(f)
     }
-}
-
-/// A copy of received fields.
-pub(crate) fn copy_fields(fields: Fields<'_>) -> Headers {
-    let mut headers = Headers::new();
-    for field in fields.iter() {
-        let copied = headers.append(field.name, field.value);
-        debug_assert!(copied.is_ok(), "what may be received may be sent");
-    }
-    headers
 }

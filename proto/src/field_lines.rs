@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::{Field, FieldError, fields::members, grammar};
+use crate::{Field, FieldError, Fields, fields::members, grammar};
 
 /// An owned, ordered sequence of field lines that are valid to send (RFC 9112 §5).
 ///
@@ -32,9 +32,9 @@ pub struct FieldLines {
 const FIRST_CAPACITY: usize = 128;
 
 /// One bit that depends on a name, but not on its case.
-fn sketch(name: &str) -> u64 {
+fn sketch(name: &[u8]) -> u64 {
     let edge = |byte: Option<&u8>| u32::from(byte.map_or(0, |byte| byte | 0x20));
-    let (first, last) = (edge(name.as_bytes().first()), edge(name.as_bytes().last()));
+    let (first, last) = (edge(name.first()), edge(name.last()));
     // Any length will do, and so will its lowest bits.
     #[expect(clippy::cast_possible_truncation, reason = "the lowest bits will do")]
     let length = name.len() as u32;
@@ -87,7 +87,14 @@ impl FieldLines {
     /// # Errors
     /// [`FieldError`] if the name is no token or the value has a control character; nothing changes.
     pub fn append(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
-        self.add(name, grammar::trim_ows(value.as_ref()))
+        self.append_value(name, value.as_ref())
+    }
+
+    fn append_value(&mut self, name: &str, value: &[u8]) -> Result<(), FieldError> {
+        let value = grammar::trim_ows(value);
+        check(name, value)?;
+        self.add(name.as_bytes(), value, sketch(name.as_bytes()));
+        Ok(())
     }
 
     /// Sets a field: removes every line of that name, then adds this one.
@@ -95,10 +102,18 @@ impl FieldLines {
     /// # Errors
     /// As for [`Self::append`]; then nothing was removed.
     pub fn insert(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
-        let value = grammar::trim_ows(value.as_ref());
+        self.insert_value(name, value.as_ref())
+    }
+
+    fn insert_value(&mut self, name: &str, value: &[u8]) -> Result<(), FieldError> {
+        let value = grammar::trim_ows(value);
         check(name, value)?;
-        self.remove(name);
-        self.add(name, value)
+        let bit = sketch(name.as_bytes());
+        if self.names & bit != 0 {
+            self.remove(name);
+        }
+        self.add(name.as_bytes(), value, bit);
+        Ok(())
     }
 
     /// Adds all `others` after these. They were checked when they were set: this is one copy, for lines
@@ -120,21 +135,21 @@ impl FieldLines {
         self.names |= others.names;
     }
 
-    /// Checks a line and adds it. A value has no white space around it.
-    fn add(&mut self, name: &str, value: &[u8]) -> Result<(), FieldError> {
-        check(name, value)?;
-        self.marks |= mark_of(name.as_bytes());
-        self.names |= sketch(name);
+    /// Adds a line that was checked; `bit` is the [`sketch`] of its name.
+    #[expect(clippy::inline_always, reason = "counted: a call for a line is enough")]
+    #[inline(always)]
+    fn add(&mut self, name: &[u8], value: &[u8], bit: u64) {
+        self.marks |= mark_of(name);
+        self.names |= bit;
         let needed = name.len().saturating_add(value.len()).saturating_add(4);
         let room = self.bytes.capacity().wrapping_sub(self.bytes.len());
         if needed > room {
             self.bytes.reserve(needed.max(FIRST_CAPACITY));
         }
-        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.extend_from_slice(name);
         self.bytes.extend_from_slice(b": ");
         self.bytes.extend_from_slice(value);
         self.bytes.extend_from_slice(b"\r\n");
-        Ok(())
     }
 
     /// Removes every line of that name and says whether there was one.
@@ -146,7 +161,7 @@ impl FieldLines {
         for line in self.lines().filter(|line| !line.field.name.eq_ignore_ascii_case(name)) {
             kept.bytes.extend_from_slice(line.bytes);
             kept.marks |= mark_of(line.field.name.as_bytes());
-            kept.names |= sketch(line.field.name);
+            kept.names |= sketch(line.field.name.as_bytes());
         }
         *self = kept;
         true
@@ -164,7 +179,7 @@ impl FieldLines {
 
     /// The value of the first line of that name.
     pub fn get<'s>(&'s self, name: &'s str) -> Option<&'s [u8]> {
-        if self.names & sketch(name) == 0 { None } else { self.get_all(name).next() }
+        if self.names & sketch(name.as_bytes()) == 0 { None } else { self.get_all(name).next() }
     }
 
     /// Whether there is a line of that name.
@@ -263,6 +278,26 @@ impl Clone for FieldLines {
         self.bytes.extend_from_slice(&source.bytes);
         self.marks = source.marks;
         self.names = source.names;
+    }
+}
+
+/// A copy of what was received: every field that may be received may be sent, so nothing is checked again.
+///
+/// ```
+/// use sinew_proto::{FieldLines, http1::RequestHeadBuf};
+/// let head = RequestHeadBuf::build("GET", "/", [("X-Trace", "1"), ("accept", "*/*")])?;
+/// let lines = FieldLines::from(head.as_head().fields());
+/// assert_eq!(lines.get("x-trace"), Some(&b"1"[..]));
+/// # Ok::<(), sinew_proto::RecvError>(())
+/// ```
+impl From<Fields<'_>> for FieldLines {
+    fn from(fields: Fields<'_>) -> Self {
+        let len = |(name, value): (&[u8], &[u8])| name.len().saturating_add(value.len()).saturating_add(4);
+        let mut lines = Self::with_capacity(fields.lines().map(len).fold(0, usize::saturating_add));
+        for (name, value) in fields.lines() {
+            lines.add(name, value, sketch(name));
+        }
+        lines
     }
 }
 

@@ -53,11 +53,16 @@ impl<'b> Fields<'b> {
 
     /// The field lines in the order they came.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Field<'b>> + ExactSizeIterator + use<'b> {
+        self.lines()
+            .map(|(name, value)| Field { name: core::str::from_utf8(name).unwrap_or_default(), value })
+    }
+
+    /// Names and values in that order. A name is a token, and so ASCII.
+    pub(crate) fn lines(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = (&'b [u8], &'b [u8])> + ExactSizeIterator + use<'b> {
         let bytes = self.bytes;
-        self.spans.iter().map(move |span| Field {
-            name: core::str::from_utf8(name(bytes, span)).unwrap_or_default(),
-            value: value(bytes, span),
-        })
+        self.spans.iter().map(move |span| (name(bytes, span), value(bytes, span)))
     }
 
     /// The values of the fields that the core goes by itself, in order.

@@ -241,9 +241,20 @@ pub(crate) fn answer(
     }
 }
 
-/// Moves pieces of the body to the output until one side has to wait. A file that the socket may take
-/// stays where it is.
+/// Moves pieces of the body to the output until one side has to wait. A panic of the body breaks off.
 fn send(
+    body: &mut Body,
+    sending: &Sending,
+    cx: &mut Context<'_>,
+    core: &mut Server,
+    output: &mut SendQueue<Bytes>,
+) -> Progress {
+    let pieces = || send_pieces(body, sending, cx, core, output);
+    catch_unwind(AssertUnwindSafe(pieces)).unwrap_or(Progress::Broken)
+}
+
+/// The same without a catch. A file that the socket may take stays where it is.
+fn send_pieces(
     body: &mut Body,
     sending: &Sending,
     cx: &mut Context<'_>,
@@ -254,37 +265,27 @@ fn send(
         if sending.may_be_given() && body.as_file().is_some() {
             return Progress::Waiting;
         }
-        let polled = catch_unwind(AssertUnwindSafe(|| body.poll_chunk(cx)));
-        match polled {
-            Ok(Poll::Pending) => return Progress::Waiting,
-            Ok(Poll::Ready(Some(Ok(piece)))) => {
+        match body.poll_chunk(cx) {
+            Poll::Pending => return Progress::Waiting,
+            Poll::Ready(Some(Ok(piece))) => {
                 let last = body.exact_len() == Some(0);
-                if !push(piece, last, core, output) {
+                let Ok(framing) = core.frame_data(piece.len() as u64, last) else {
+                    // It does not fit the length that was announced.
                     return Progress::Broken;
-                }
+                };
+                output.push_framed(&framing, piece);
                 if last {
                     return Progress::Complete;
                 }
             }
-            Ok(Poll::Ready(None)) => {
+            Poll::Ready(None) => {
                 return match core.finish(None, output.buffer()) {
                     Ok(()) => Progress::Complete,
                     Err(_) => Progress::Broken,
                 };
             }
-            Ok(Poll::Ready(Some(Err(_)))) | Err(_) => return Progress::Broken,
+            Poll::Ready(Some(Err(_))) => return Progress::Broken,
         }
     }
     Progress::Waiting
-}
-
-/// Frames a piece and puts it into the output. `false` if it does not fit the announced length.
-fn push(piece: Bytes, last: bool, core: &mut Server, output: &mut SendQueue<Bytes>) -> bool {
-    let Ok(framing) = core.frame_data(piece.len() as u64, last) else {
-        return false;
-    };
-    output.buffer().extend_from_slice(framing.prefix());
-    output.push(piece);
-    output.buffer().extend_from_slice(framing.suffix());
-    true
 }

@@ -4,7 +4,6 @@ use core::net::SocketAddr;
 use std::convert::Infallible;
 
 use super::reject;
-use crate::request::copy_fields;
 use crate::{FromRequestParts, Handle, Headers, IntoResponse, Method, Parts, Response, StatusCode, Version};
 
 macro_rules! infallible {
@@ -26,7 +25,7 @@ infallible! {
     Handle: parts => parts.handle().clone();
     /// A copy of all field lines. For one or two, [`Parts::field`] in an extractor of your own
     /// copies less.
-    Headers: parts => copy_fields(parts.fields());
+    Headers: parts => parts.fields().into();
 }
 
 /// The address of the client, or of the proxy that it came by.

@@ -56,6 +56,9 @@ fn with_status(status: StatusCode, mut response: Response) -> Response {
 
 /// Replaces in `headers` every name that `given` has.
 fn replace<V: AsRef<[u8]>>(headers: &mut Headers, given: &[(&str, V)]) -> Result<(), FieldError> {
+    if let [(name, value)] = given {
+        return headers.insert(name, value);
+    }
     for (name, _) in given {
         headers.remove(name);
     }

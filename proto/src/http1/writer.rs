@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::body::{BodyMode, Framing};
+use super::body::{BodyMode, Framing, Suffix};
 use crate::{FieldLines, SendError};
 
 /// Fields that may not stand in trailers: they frame, route, authenticate or describe content
@@ -47,11 +47,12 @@ pub(super) fn count(mode: &mut BodyMode, len: u64, last: bool) -> Result<(), Sen
 }
 
 /// How bytes that were counted are framed.
+#[inline]
 pub(super) fn framing(mode: BodyMode, len: u64, last: bool) -> Framing {
     match (mode, len, last) {
-        (BodyMode::Chunked, 0, true) => Framing::suffix_only(b"0\r\n\r\n"),
-        (BodyMode::Chunked, 1.., false) => Framing::chunk(len, b"\r\n"),
-        (BodyMode::Chunked, 1.., true) => Framing::chunk(len, b"\r\n0\r\n\r\n"),
+        (BodyMode::Chunked, 0, true) => Framing::only(Suffix::Body),
+        (BodyMode::Chunked, 1.., false) => Framing::chunk(len, Suffix::Chunk),
+        (BodyMode::Chunked, 1.., true) => Framing::chunk(len, Suffix::LastChunk),
         _ => Framing::NONE,
     }
 }

@@ -307,5 +307,10 @@ fn own_head(head: &Response<'_>) -> Head {
 }
 
 fn own_fields(fields: &Fields<'_>) -> Vec<Line> {
+    // What may be received may be sent.
+    let copy = FieldLines::from(*fields);
+    let mut set = FieldLines::new();
+    fields.iter().for_each(|field| set.append(field.name, field.value).expect("a valid field"));
+    assert!(copy == set && copy.iter().eq(fields.iter()), "{fields:?}");
     fields.iter().map(|field| (field.name.to_owned(), field.value.to_vec())).collect()
 }

@@ -41,6 +41,9 @@ struct Options {
     /// Seconds of each server in each round
     #[arg(long, default_value_t = 0.5)]
     secs: f64,
+    /// The client never sleeps, so that no server has to wake it
+    #[arg(long, conflicts_with = "workers")]
+    spin: bool,
     /// Write all that was found to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -172,9 +175,9 @@ fn scale(bench: &Bench) -> Vec<Workload> {
 fn rounds(options: &Options) -> Rounds {
     let client = process::Place::Client;
     if options.smoke {
-        return Rounds { count: 1, secs: 0.3, warm_up: 0.05, client };
+        return Rounds { count: 1, secs: 0.3, warm_up: 0.05, client, spin: false };
     }
-    Rounds { count: options.rounds.into(), secs: options.secs, warm_up: 0.15, client }
+    Rounds { count: options.rounds.into(), secs: options.secs, warm_up: 0.15, client, spin: options.spin }
 }
 
 fn main() -> ExitCode {

@@ -22,6 +22,8 @@ pub(crate) struct Rounds {
     pub(crate) warm_up: f64,
     /// Where the client runs.
     pub(crate) client: Place,
+    /// Whether it never sleeps.
+    pub(crate) spin: bool,
 }
 
 /// What was found of one server under one workload.
@@ -123,6 +125,7 @@ pub(crate) fn load(
         .args(["--port", &server.port.to_string(), "--pid", &server.pid().to_string()])
         .args(["--connections", &workload.connections.to_string()])
         .args(["--secs", &rounds.secs.to_string(), "--warm-up", &rounds.warm_up.to_string()])
+        .args(rounds.spin.then_some("--spin"))
         .args(workload.arguments.split_whitespace())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

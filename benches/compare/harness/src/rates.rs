@@ -34,7 +34,8 @@ pub(crate) fn run(bench: &Bench, title: &str, workloads: &[Workload], rounds: Ro
         found.insert(workload.name, row);
     }
     let names: Vec<&str> = servers.iter().map(|serving| serving.server.name).collect();
-    let how = format!("{} rounds of {} s", rounds.count, rounds.secs);
+    let client = if rounds.spin { ", a client that never sleeps" } else { "" };
+    let how = format!("{} rounds of {} s{client}", rounds.count, rounds.secs);
     print(
         &format!("{title}: CPU time for a request; {base} in µs, the others as ratios to it; {how}"),
         &names,
@@ -50,7 +51,8 @@ pub(crate) fn run(bench: &Bench, title: &str, workloads: &[Workload], rounds: Ro
         |found| found.rate().into_iter().map(|rate| rate / 1e3).collect(),
     );
     for workload in workloads {
-        if let Some(row) = found.get(workload.name) {
+        // One that never sleeps is always busy.
+        if let Some(row) = found.get(workload.name).filter(|_| !rounds.spin) {
             say_if_the_client_was_the_limit(workload, row);
         }
     }

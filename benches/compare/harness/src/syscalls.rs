@@ -84,7 +84,7 @@ fn measure(bench: &Bench, tool: Tool, serving: &mut Serving, workload: &Workload
     let counting = machine.start(command, Place::Anywhere)?;
     machine.sleep(ATTACH)?;
     // All is counted, the connecting too, so that the whole run has to be divided by.
-    let rounds = Rounds { count: 1, secs: 1.0, warm_up: 0.0, client: Place::Client };
+    let rounds = Rounds { count: 1, secs: 1.0, warm_up: 0.0, client: Place::Client, spin: false };
     let report = load(machine, &bench.programs, serving, workload, rounds)?;
     counting.interrupt()?;
     let output = counting.output(machine, Duration::from_secs(10))?;

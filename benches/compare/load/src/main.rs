@@ -43,6 +43,9 @@ struct Options {
     /// Seconds that count
     #[arg(long, default_value_t = 1.0)]
     secs: f64,
+    /// Never sleep: the server has nobody to wake
+    #[arg(long)]
+    spin: bool,
 }
 
 fn run(options: &Options) -> io::Result<String> {
@@ -57,6 +60,7 @@ fn run(options: &Options) -> io::Result<String> {
         body: options.expect,
         warm_up: seconds(options.warm_up)?,
         time: seconds(options.secs)?,
+        spin: options.spin,
     };
     Ok(serde_json::to_string(&drive::run(&plan)?)?)
 }
