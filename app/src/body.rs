@@ -254,46 +254,40 @@ impl Body {
 
     /// The next piece, never empty. `Ready(None)` at the end and ever after.
     pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
-        let mut unknown = None;
-        let (item, remaining) = match &mut self.0 {
-            Inner::Empty | Inner::Trailers(_) => return Poll::Ready(None),
+        let item = match &mut self.0 {
+            Inner::Empty | Inner::Trailers(_) => Poll::Ready(None),
             Inner::Full(bytes) => {
                 let bytes = std::mem::take(bytes);
                 self.0 = Inner::Empty;
-                return Poll::Ready((!bytes.is_empty()).then_some(Ok(bytes)));
+                Poll::Ready((!bytes.is_empty()).then_some(Ok(bytes)))
             }
-            Inner::Pipe { receiver, remaining } => (receiver.poll_next(cx), remaining),
-            Inner::Events(events) => (events.poll_chunk(cx), &mut unknown),
-            Inner::File(file) => (file.poll_chunk(cx), &mut unknown),
+            Inner::Pipe { receiver, remaining } => {
+                let item = receiver.poll_next(cx);
+                count(&item, remaining);
+                item
+            }
+            Inner::Events(events) => events.poll_chunk(cx),
+            Inner::File(file) => file.poll_chunk(cx),
             Inner::Stream { stream, remaining } => {
-                let item = loop {
-                    let item = stream.as_mut().poll_next(cx);
-                    // An empty piece would look like the end of a chunked body.
-                    if !matches!(&item, Poll::Ready(Some(Ok(bytes))) if bytes.is_empty()) {
-                        break item;
-                    }
-                };
-                (item, remaining)
+                let item = stream.as_mut().poll_next(cx);
+                count(&item, remaining);
+                item
             }
         };
-        match &item {
-            Poll::Pending => {}
-            Poll::Ready(Some(Ok(bytes))) => {
-                if let Some(remaining) = remaining {
-                    *remaining = remaining.saturating_sub(bytes.len() as u64);
-                }
-            }
-            Poll::Ready(None | Some(Err(_))) => {
-                let trailers = match &self.0 {
-                    Inner::Pipe { receiver, .. } if matches!(item, Poll::Ready(None)) => {
-                        receiver.take_trailers()
-                    }
-                    _ => None,
-                };
-                self.0 = trailers.map_or(Inner::Empty, Inner::Trailers);
-            }
+        if !matches!(item, Poll::Pending | Poll::Ready(Some(Ok(_)))) {
+            self.end(matches!(item, Poll::Ready(None)));
         }
         item
+    }
+
+    /// Nothing follows. What stood behind a body that is `complete` is kept.
+    fn end(&mut self, complete: bool) {
+        let trailers = match &mut self.0 {
+            Inner::Pipe { receiver, .. } if complete => receiver.take_trailers(),
+            Inner::Trailers(_) => return,
+            _ => None,
+        };
+        self.0 = trailers.map_or(Inner::Empty, Inner::Trailers);
     }
 
     /// The trailer fields that came behind a chunked request body (RFC 9110 §6.5), once the body was
@@ -422,7 +416,16 @@ impl fmt::Debug for Body {
     }
 }
 
-/// A stream with the items of a body.
+/// Takes the length of a piece off what remains, if that is known.
+#[inline]
+fn count(item: &Poll<Option<Result<Bytes, BodyError>>>, remaining: &mut Option<u64>) {
+    if let (Poll::Ready(Some(Ok(bytes))), Some(remaining)) = (item, remaining) {
+        *remaining = remaining.saturating_sub(bytes.len() as u64);
+    }
+}
+
+/// A stream with the items of a body: pieces that are not empty, because an empty one would look like the end
+/// of a chunked body.
 struct Mapped<S>(Pin<Box<S>>);
 
 impl<S, B, E> Stream for Mapped<S>
@@ -434,7 +437,19 @@ where
     type Item = Result<Bytes, BodyError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.as_mut().poll_next(cx).map(|item| item.map(|piece| piece.map(Into::into).map_err(Into::into)))
+        loop {
+            match self.0.as_mut().poll_next(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
+                Poll::Ready(Some(Ok(piece))) => {
+                    let piece = piece.into();
+                    if !piece.is_empty() {
+                        return Poll::Ready(Some(Ok(piece)));
+                    }
+                }
+            }
+        }
     }
 }
 

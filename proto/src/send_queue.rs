@@ -3,8 +3,6 @@
 use alloc::{collections::VecDeque, vec::Vec};
 use core::fmt;
 
-use crate::http1::Framing;
-
 /// Output in the order it is sent: what the core writes, and pieces of bodies that are lent instead
 /// of copied. Nobody has to use it; a plain `Vec<u8>` for everything is right too.
 ///
@@ -62,40 +60,19 @@ impl<B> SendQueue<B> {
 
 impl<B: AsRef<[u8]>> SendQueue<B> {
     /// Puts in a piece of body after what is there. Small ones are copied, large ones kept.
+    #[inline]
     pub fn push(&mut self, piece: B) {
-        let len = piece.as_ref().len();
-        if len <= Self::COPY_LIMIT {
+        if piece.as_ref().len() <= Self::COPY_LIMIT {
             self.bytes.extend_from_slice(piece.as_ref());
         } else {
-            self.lent = self.lent.saturating_add(len);
-            self.bodies.push_back((self.bytes.len(), piece));
+            self.lend(piece);
         }
     }
 
-    /// Puts in a piece of body with what the core has to say around it: its
-    /// [prefix](Framing::prefix), the piece, its [suffix](Framing::suffix).
-    ///
-    /// ```
-    /// # use sinew_proto::http1::{BodyPlan, ResponseHead, Server};
-    /// # use sinew_proto::{Config, FieldTable, Instant, StatusCode};
-    /// use sinew_proto::SendQueue;
-    ///
-    /// # let config = Config::default();
-    /// # let (mut server, mut fields) = (Server::new(&config), FieldTable::new(&config));
-    /// # server.poll(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", &mut fields, Instant::from_nanos(0))?;
-    /// # server.respond(&ResponseHead::new(StatusCode::OK), BodyPlan::Streamed, &mut Vec::new())?;
-    /// let mut queue = SendQueue::<&[u8]>::new();
-    /// let piece = b"hello";
-    /// let framing = server.frame_data(piece.len() as u64, true)?;
-    /// queue.push_framed(&framing, piece);
-    /// assert_eq!(queue.contiguous(), Some(&b"5\r\nhello\r\n0\r\n\r\n"[..]));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[inline]
-    pub fn push_framed(&mut self, framing: &Framing, piece: B) {
-        framing.write_prefix(&mut self.bytes);
-        self.push(piece);
-        framing.write_suffix(&mut self.bytes);
+    #[inline(never)]
+    fn lend(&mut self, piece: B) {
+        self.lent = self.lent.saturating_add(piece.as_ref().len());
+        self.bodies.push_back((self.bytes.len(), piece));
     }
 
     /// All that waits, if it lies in one piece: as a rule it does, because small bodies are copied.

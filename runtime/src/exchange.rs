@@ -5,12 +5,13 @@
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use sinew_app::{Body, Handle, Incoming, Response, ResponseFuture, StatusCode, Upgrade};
 use sinew_proto::http1::{BodyMode, BodyPlan, ResponseHead, Server};
-use sinew_proto::{HttpDate, SendQueue};
+use sinew_proto::{HttpDate, SendError, SendQueue};
 
 use crate::Io;
 use crate::sending::{Given, Sending};
@@ -265,15 +266,16 @@ fn send_pieces(
         if sending.may_be_given() && body.as_file().is_some() {
             return Progress::Waiting;
         }
-        match body.poll_chunk(cx) {
+        // Looked at where it lies: a copy of what was just written would have to wait for it.
+        let mut next = body.poll_chunk(cx);
+        match &mut next {
             Poll::Pending => return Progress::Waiting,
             Poll::Ready(Some(Ok(piece))) => {
                 let last = body.exact_len() == Some(0);
-                let Ok(framing) = core.frame_data(piece.len() as u64, last) else {
+                if push(piece, last, core, output).is_err() {
                     // It does not fit the length that was announced.
                     return Progress::Broken;
-                };
-                output.push_framed(&framing, piece);
+                }
                 if last {
                     return Progress::Complete;
                 }
@@ -288,4 +290,22 @@ fn send_pieces(
         }
     }
     Progress::Waiting
+}
+
+/// Frames a piece and puts it into the output: a small one is copied, a large one taken.
+#[inline]
+fn push(
+    piece: &mut Bytes,
+    last: bool,
+    core: &mut Server,
+    output: &mut SendQueue<Bytes>,
+) -> Result<(), SendError> {
+    if piece.len() <= SendQueue::<Bytes>::COPY_LIMIT {
+        return core.write_data(piece, last, output.buffer());
+    }
+    let framing = core.frame_data(piece.len() as u64, last)?;
+    output.buffer().extend_from_slice(framing.prefix());
+    output.push(mem::take(piece));
+    output.buffer().extend_from_slice(framing.suffix());
+    Ok(())
 }

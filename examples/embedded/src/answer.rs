@@ -52,19 +52,14 @@ impl Answer {
             *self = Self::Begun;
             core.respond(&ResponseHead::new(StatusCode::OK), plan, out)?;
         }
-        let framing = core.frame_data(piece.len() as u64, false)?;
-        out.extend_from_slice(framing.prefix());
-        out.extend_from_slice(piece);
-        out.extend_from_slice(framing.suffix());
-        Ok(())
+        core.write_data(piece, false, out)
     }
 }
 
 fn reply(core: &mut Server, status: StatusCode, body: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
     let length = body.len() as u64;
     if core.respond(&ResponseHead::new(status), BodyPlan::Length(length), out)? != BodyMode::None {
-        core.frame_data(length, true)?;
-        out.extend_from_slice(body);
+        core.write_data(body, true, out)?;
     }
     Ok(())
 }

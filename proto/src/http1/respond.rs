@@ -199,6 +199,25 @@ impl Server {
     /// # Errors
     /// [`SendError`] if no body is being sent, or its length is not the one announced.
     pub fn frame_data(&mut self, len: u64, last: bool) -> Result<Framing, SendError> {
+        self.count_data(len, last)?;
+        Ok(writer::framing(self.mode, len, last))
+    }
+
+    /// Frames the next piece of the body and writes it: [`frame_data`](Self::frame_data) for who copies the
+    /// piece anyway. `last` completes the response. A piece of no bytes that is not the last one writes nothing.
+    ///
+    /// # Errors
+    /// As [`frame_data`](Self::frame_data); then nothing is written.
+    #[inline]
+    pub fn write_data(&mut self, piece: &[u8], last: bool, out: &mut Vec<u8>) -> Result<(), SendError> {
+        self.count_data(piece.len() as u64, last)?;
+        writer::piece(self.mode, piece, last, out);
+        Ok(())
+    }
+
+    /// Takes note of so many bytes of the body, which are about to be sent.
+    #[inline]
+    fn count_data(&mut self, len: u64, last: bool) -> Result<(), SendError> {
         if self.send != Send::Body {
             return Err(SendError::NoBody);
         }
@@ -206,7 +225,7 @@ impl Server {
         if last {
             self.complete();
         }
-        Ok(writer::framing(self.mode, len, last))
+        Ok(())
     }
 
     /// Completes the body, with trailers if there are any.

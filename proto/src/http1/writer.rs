@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::body::{BodyMode, Framing, Suffix};
+use super::body::{BodyMode, Framing};
 use crate::{FieldLines, SendError};
 
 /// Fields that may not stand in trailers: they frame, route, authenticate or describe content
@@ -47,14 +47,55 @@ pub(super) fn count(mode: &mut BodyMode, len: u64, last: bool) -> Result<(), Sen
 }
 
 /// How bytes that were counted are framed.
-#[inline]
 pub(super) fn framing(mode: BodyMode, len: u64, last: bool) -> Framing {
     match (mode, len, last) {
-        (BodyMode::Chunked, 0, true) => Framing::only(Suffix::Body),
-        (BodyMode::Chunked, 1.., false) => Framing::chunk(len, Suffix::Chunk),
-        (BodyMode::Chunked, 1.., true) => Framing::chunk(len, Suffix::LastChunk),
+        (BodyMode::Chunked, 0, true) => Framing::suffix_only(b"0\r\n\r\n"),
+        (BodyMode::Chunked, 1.., false) => Framing::chunk(len, b"\r\n"),
+        (BodyMode::Chunked, 1.., true) => Framing::chunk(len, b"\r\n0\r\n\r\n"),
         _ => Framing::NONE,
     }
+}
+
+/// Writes a piece that was counted, with what frames it.
+#[inline]
+pub(super) fn piece(mode: BodyMode, piece: &[u8], last: bool, out: &mut Vec<u8>) {
+    if mode != BodyMode::Chunked {
+        out.extend_from_slice(piece);
+        return;
+    }
+    if !piece.is_empty() {
+        write_size_line(piece.len() as u64, out);
+        out.extend_from_slice(piece);
+        out.extend_from_slice(b"\r\n");
+    }
+    if last {
+        out.extend_from_slice(b"0\r\n\r\n");
+    }
+}
+
+/// The size line of a chunk (RFC 9112 §7.1). One of at most six digits is put together in a register: what
+/// is put together in memory has to get there before it can be copied as a whole.
+#[inline]
+fn write_size_line(size: u64, out: &mut Vec<u8>) {
+    let digits = 16_u32.wrapping_sub(size.leading_zeros().wrapping_div(4));
+    if !(1..=6).contains(&digits) {
+        out.extend_from_slice(Framing::chunk(size, b"").prefix());
+        return;
+    }
+    // One digit in each byte, the last one lowest.
+    let mut text = size;
+    text = (text | text << 16) & 0x0000_ffff_0000_ffff;
+    text = (text | text << 8) & 0x00ff_00ff_00ff_00ff;
+    text = (text | text << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // 1 for each that is a letter: from `9` to `a` it is 40.
+    let letters = (text.wrapping_add(0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
+    text = text.wrapping_add(0x3030_3030_3030_3030).wrapping_add(letters.wrapping_mul(39));
+    // The first one lowest, and then CRLF.
+    text = text.swap_bytes() >> 64_u32.wrapping_sub(digits.wrapping_mul(8));
+    text |= 0x0a0d << digits.wrapping_mul(8);
+    let end = out.len().wrapping_add(digits as usize).wrapping_add(2);
+    out.extend_from_slice(&text.to_le_bytes());
+    out.truncate(end);
 }
 
 /// Writes the end of a body, with trailers if there are any. An error writes nothing.
@@ -161,4 +202,25 @@ pub(super) fn write_decimal(number: u64, out: &mut Vec<u8>) {
     }
     let [.., digit] = number.wrapping_rem(10).to_be_bytes();
     out.push(b'0' | digit);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::format;
+
+    #[test]
+    fn every_length_of_a_size_line() {
+        let mut sizes: Vec<u64> = (1..70_000).collect();
+        for bits in 1..64 {
+            sizes.extend([(1 << bits) - 1, 1 << bits, (1 << bits) + 1]);
+        }
+        sizes.extend([0x0089_abcd, 0x00ef_0123, 0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210, u64::MAX]);
+        for size in sizes {
+            let mut out = std::vec![b'x'];
+            write_size_line(size, &mut out);
+            assert_eq!(out, format!("x{size:x}\r\n").as_bytes());
+            assert_eq!(Framing::chunk(size, b"").prefix(), &out[1..]);
+        }
+    }
 }

@@ -172,8 +172,11 @@ impl<F: FnMut(&Received) -> Reply> ServerPeer<F> {
                 continue;
             }
             let sent = if let Some(piece) = piece {
-                let framing = self.core.frame_data(piece.len() as u64, false);
-                framing.map(|framing| self.link.output.push_framed(&framing, piece))
+                self.core.frame_data(piece.len() as u64, false).map(|framing| {
+                    self.link.output.buffer().extend_from_slice(framing.prefix());
+                    self.link.output.push(piece);
+                    self.link.output.buffer().extend_from_slice(framing.suffix());
+                })
             } else {
                 let trailers = sending.trailers.take();
                 self.sending = None;

@@ -303,15 +303,15 @@ fn body(
     let marked = exchange.marks_last && exchange.trailers.is_empty();
     for (number, piece) in exchange.pieces.iter().enumerate() {
         let last = marked && number + 1 == exchange.pieces.len();
-        match server.frame_data(piece.len() as u64, last) {
-            Ok(framing) => {
-                out.extend_from_slice(framing.prefix());
-                out.extend_from_slice(piece);
-                out.extend_from_slice(framing.suffix());
-            }
+        let at = out.len();
+        let framing = server.clone().frame_data(piece.len() as u64, last);
+        let written = server.write_data(piece, last, out);
+        assert_eq!(written, framing.as_ref().map(|_| ()).map_err(|error| *error));
+        match framing {
+            Ok(framing) => assert_eq!(out[at..], [framing.prefix(), piece, framing.suffix()].concat()),
             Err(error) => {
                 // The announced length was not reached.
-                assert_eq!((error, last), (SendError::BodyTooShort, true));
+                assert_eq!((error, last, out.len()), (SendError::BodyTooShort, true, at));
                 return Vec::new();
             }
         }

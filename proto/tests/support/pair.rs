@@ -4,7 +4,7 @@
 //! Each must read exactly what the other sent, both must come to the same verdict on the connection,
 //! and nothing may be left over. Both use one `FieldTable`, as on an event loop.
 
-use sinew_proto::http1::{BodyMode, Client, CloseAction, Framing, ResponseLength, Server};
+use sinew_proto::http1::{BodyMode, Client, CloseAction, ResponseLength, Server};
 use sinew_proto::{Config, FieldTable, Fields, Instant, RecvError, SendError};
 
 use crate::exchange::{Exchange, Line, Message, Received};
@@ -308,14 +308,13 @@ fn send_piece(
     message: &Message,
     at: usize,
     wire: &mut Wire,
-    frame: impl FnOnce(u64, bool) -> Result<Framing, SendError>,
+    write: impl FnOnce(&[u8], bool, &mut Vec<u8>) -> Result<(), SendError>,
 ) -> Result<Last, SendError> {
     let Some(piece) = message.pieces.get(at) else { return Ok(Last::Unsaid) };
     let last = message.joined && message.trailers.is_empty() && at + 1 == message.pieces.len();
-    let framing = frame(piece.len() as u64, last)?;
-    for bytes in [framing.prefix(), piece, framing.suffix()] {
-        wire.send(bytes);
-    }
+    let mut framed = Vec::new();
+    write(piece, last, &mut framed)?;
+    wire.send(&framed);
     Ok(if last { Last::Said } else { Last::NotYet })
 }
 

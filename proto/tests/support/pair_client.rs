@@ -65,7 +65,8 @@ impl Pair {
         let wire = &mut self.wires[TO_SERVER];
         let (client, message) = (&mut self.client, &exchange.request);
         self.uploaded += message.pieces.get(at).map_or(0, Vec::len);
-        let last = send_piece(message, at, wire, |len, last| client.frame_data(len, last)).expect("a piece");
+        let last = send_piece(message, at, wire, |piece, last, out| client.write_data(piece, last, out))
+            .expect("a piece");
         if last == Last::NotYet {
             self.upload = Some(at + 1);
             return true;

@@ -157,7 +157,8 @@ impl Pair {
         let Some(at) = self.download else { return false };
         let message = &self.exchanges[self.answered - 1].response;
         let (wire, server) = (&mut self.wires[TO_CLIENT], &mut self.server);
-        let last = send_piece(message, at, wire, |len, last| server.frame_data(len, last)).expect("a piece");
+        let last = send_piece(message, at, wire, |piece, last, out| server.write_data(piece, last, out))
+            .expect("a piece");
         if last == Last::NotYet {
             self.download = Some(at + 1);
             return true;
