@@ -226,6 +226,14 @@ impl Body {
         }
     }
 
+    /// Drops what it holds. Most often that is nothing, which costs less to see than to drop.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        if !matches!(self.0, Inner::Empty) {
+            self.0 = Inner::Empty;
+        }
+    }
+
     /// How many bytes are left to read, if that is known beforehand.
     pub fn exact_len(&self) -> Option<u64> {
         match &self.0 {

@@ -24,6 +24,14 @@ impl Extensions {
         old.downcast().ok().map(|value| *value)
     }
 
+    /// Drops all values.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        if self.0.is_some() {
+            self.0 = None;
+        }
+    }
+
     /// The value of that type.
     pub fn get<T: 'static>(&self) -> Option<&T> {
         self.0.as_ref()?.get(&TypeId::of::<T>())?.downcast_ref()

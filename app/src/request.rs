@@ -71,8 +71,8 @@ impl Reuse for Content {
         self.peer = None;
         self.handle = Handle::default();
         self.disconnect = Disconnect::default();
-        self.extensions = Extensions::default();
-        self.body = Body::empty();
+        self.extensions.clear();
+        self.body.clear();
     }
 }
 

@@ -45,7 +45,7 @@ impl Reuse for Content {
             self.headers = Headers::new();
         }
         self.headers.clear();
-        self.body = Body::empty();
+        self.body.clear();
         self.failed = false;
         self.upgrade = None;
     }

@@ -202,23 +202,20 @@ pub(crate) fn answer(
     handle: &Handle,
 ) -> Result<Body, Progress> {
     let upgrade = response.take_upgrade();
-    let mut body = response.take_body();
-    let plan = match body.exact_len() {
+    let plan = match response.body().exact_len() {
         _ if upgrade.is_some() => BodyPlan::Upgrade,
         Some(0) => BodyPlan::Empty,
         Some(length) => BodyPlan::Length(length),
         None => BodyPlan::Streamed,
     };
-    let fields = Some(response.headers());
-    let head = ResponseHead { status: response.status(), fields, date: Some(date) };
+    let head = ResponseHead { status: response.status(), fields: Some(response.headers()), date: Some(date) };
     let mode = if let Ok(mode) = core.respond(&head, plan, output.buffer()) {
         mode
     } else {
         // The application contradicts itself, in its framing fields or its status.
-        let mut response = internal_error();
-        body = response.take_body();
+        response = internal_error();
         let head = ResponseHead { date: Some(date), ..ResponseHead::new(response.status()) };
-        let plan = BodyPlan::Length(body.exact_len().unwrap_or(0));
+        let plan = BodyPlan::Length(response.body().exact_len().unwrap_or(0));
         core.respond(&head, plan, output.buffer()).map_err(|_| Progress::Broken)?
     };
     match (mode, upgrade) {
@@ -226,7 +223,8 @@ pub(crate) fn answer(
         (BodyMode::None, _) => return Err(Progress::Complete),
         _ => {}
     }
-    match body.into_full() {
+    // Not before it is needed: a copy of what was just written would have to wait for it.
+    match response.take_body().into_full() {
         // Of a length that was told: nothing stands around it.
         Ok(bytes) => match core.frame_data(bytes.len() as u64, true) {
             Ok(_) => {

@@ -24,8 +24,9 @@ pub(super) struct Tree {
     literal: HashMap<Box<[u8]>, usize, BuildHasherDefault<PathHasher>>,
 }
 
-/// FNV-1a, eight bytes at a time. What is in the table are the routes of the application, not what
-/// clients send, so nobody can fill it with names of one hash.
+/// Eight bytes at a time, each time multiplied and both halves of the product put together. What is in the
+/// table are the routes of the application, not what clients send, so nobody can fill it with names of one
+/// hash.
 #[derive(Clone, Debug)]
 struct PathHasher(u64);
 
@@ -36,27 +37,36 @@ impl Default for PathHasher {
 }
 
 impl PathHasher {
+    #[expect(clippy::cast_possible_truncation, reason = "one half, then the other")]
     fn mix(&mut self, word: u64) {
-        self.0 = (self.0 ^ word).wrapping_mul(0x0100_0000_01b3);
-        // The multiplication carries upwards only; tables look at both ends.
-        self.0 ^= self.0 >> 29;
+        let product = u128::from(self.0 ^ word) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = (product >> 64) as u64 ^ product as u64;
     }
 }
 
 impl Hasher for PathHasher {
+    /// The last word overlaps the one before it; of a short text it is its two halves.
     fn write(&mut self, bytes: &[u8]) {
-        let mut words = bytes.chunks_exact(8);
-        for word in &mut words {
-            let word = word.try_into().map_or(0, u64::from_le_bytes);
+        if let Some(last) = bytes.last_chunk() {
+            for word in bytes[..bytes.len() - 1].chunks_exact(8) {
+                self.mix(word.try_into().map_or(0, u64::from_le_bytes));
+            }
+            self.mix(u64::from_le_bytes(*last));
+        } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+            self.mix(u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32);
+        } else {
+            let word = bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
             self.mix(word);
-        }
-        for byte in words.remainder() {
-            self.mix(u64::from(*byte));
         }
     }
 
+    /// The length of what follows.
+    fn write_usize(&mut self, length: usize) {
+        self.0 ^= length as u64;
+    }
+
     fn finish(&self) -> u64 {
-        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        self.0
     }
 }
 
