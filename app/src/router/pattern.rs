@@ -158,11 +158,11 @@ impl Placeholders {
         let mut index = 0;
         for placeholder in &*self.0 {
             while index < placeholder.index {
-                rest = rest.split_once('/').map_or("", |(_, rest)| rest);
+                rest = rest.get(segment_len(rest) + 1..).unwrap_or_default();
                 index += 1;
             }
-            let raw = if placeholder.rest { rest } else { rest.split('/').next().unwrap_or(rest) };
-            let value = if raw.contains('%') {
+            let raw = if placeholder.rest { rest } else { &rest[..segment_len(rest)] };
+            let value = if raw.bytes().any(|byte| byte == b'%') {
                 percent_decode_str(raw).decode_utf8().map_err(|_| NotUtf8)?.into_owned()
             } else {
                 raw.to_owned()
@@ -171,4 +171,10 @@ impl Placeholders {
         }
         Ok(())
     }
+}
+
+/// How long the first segment of a path is. A segment is short: a loop finds its end before a search has
+/// begun.
+fn segment_len(path: &str) -> usize {
+    path.bytes().position(|byte| byte == b'/').unwrap_or(path.len())
 }
