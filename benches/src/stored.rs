@@ -169,4 +169,26 @@ mod tests {
             assert!(Stored::parse(text).is_err(), "{text:?}");
         }
     }
+
+    /// The column "now" of `docs/performance.md` has what is stored, as far as a count repeats.
+    #[test]
+    fn what_the_documents_say_is_stored() {
+        let docs = include_str!("../../docs/performance.md");
+        let stored = Stored::parse(include_str!("../counts.txt")).expect("the table that is stored");
+        let table = docs.split("### Counts").nth(1).and_then(|rest| rest.split("\n\nhttparse").next());
+        let rows = table.into_iter().flat_map(str::lines).filter_map(|line| {
+            let mut cells = line.split('|').map(str::trim).skip(1);
+            let (name, now) = (cells.next()?, cells.nth(1)?);
+            Some((name, now.replace(',', "").parse::<u64>().ok()?))
+        });
+        let mut seen = 0;
+        for (name, now) in rows {
+            // Sixteen requests are one operation, and one row says what each of them takes.
+            let is = |count: u64| count.abs_diff(now) * 200 <= now;
+            let known = stored.counts.iter().any(|(_, count)| is(*count) || is(*count / 16));
+            assert!(known, "{name}: {now}");
+            seen += 1;
+        }
+        assert!(seen >= 30, "{seen} rows");
+    }
 }

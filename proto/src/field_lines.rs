@@ -87,14 +87,7 @@ impl FieldLines {
     /// # Errors
     /// [`FieldError`] if the name is no token or the value has a control character; nothing changes.
     pub fn append(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
-        self.append_value(name, value.as_ref())
-    }
-
-    fn append_value(&mut self, name: &str, value: &[u8]) -> Result<(), FieldError> {
-        let value = grammar::trim_ows(value);
-        check(name, value)?;
-        self.add(name.as_bytes(), value, sketch(name.as_bytes()));
-        Ok(())
+        self.add(name.as_bytes(), grammar::trim_ows(value.as_ref()))
     }
 
     /// Sets a field: removes every line of that name, then adds this one.
@@ -102,18 +95,12 @@ impl FieldLines {
     /// # Errors
     /// As for [`Self::append`]; then nothing was removed.
     pub fn insert(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), FieldError> {
-        self.insert_value(name, value.as_ref())
-    }
-
-    fn insert_value(&mut self, name: &str, value: &[u8]) -> Result<(), FieldError> {
-        let value = grammar::trim_ows(value);
-        check(name, value)?;
-        let bit = sketch(name.as_bytes());
-        if self.names & bit != 0 {
+        let value = grammar::trim_ows(value.as_ref());
+        if self.names & sketch(name.as_bytes()) != 0 {
+            check(name.as_bytes(), value)?;
             self.remove(name);
         }
-        self.add(name.as_bytes(), value, bit);
-        Ok(())
+        self.add(name.as_bytes(), value)
     }
 
     /// Adds all `others` after these. They were checked when they were set: this is one copy, for lines
@@ -135,12 +122,11 @@ impl FieldLines {
         self.names |= others.names;
     }
 
-    /// Adds a line that was checked; `bit` is the [`sketch`] of its name.
-    #[expect(clippy::inline_always, reason = "counted: a call for a line is enough")]
-    #[inline(always)]
-    fn add(&mut self, name: &[u8], value: &[u8], bit: u64) {
+    /// Checks a line and adds it. A value has no white space around it.
+    fn add(&mut self, name: &[u8], value: &[u8]) -> Result<(), FieldError> {
+        check(name, value)?;
         self.marks |= mark_of(name);
-        self.names |= bit;
+        self.names |= sketch(name);
         let needed = name.len().saturating_add(value.len()).saturating_add(4);
         let room = self.bytes.capacity().wrapping_sub(self.bytes.len());
         if needed > room {
@@ -150,6 +136,7 @@ impl FieldLines {
         self.bytes.extend_from_slice(b": ");
         self.bytes.extend_from_slice(value);
         self.bytes.extend_from_slice(b"\r\n");
+        Ok(())
     }
 
     /// Removes every line of that name and says whether there was one.
@@ -231,9 +218,10 @@ impl FieldLines {
     }
 }
 
-#[inline]
-fn check(name: &str, value: &[u8]) -> Result<(), FieldError> {
-    if !grammar::is_token(name.as_bytes()) {
+#[expect(clippy::inline_always, reason = "counted: a call less for each line")]
+#[inline(always)]
+fn check(name: &[u8], value: &[u8]) -> Result<(), FieldError> {
+    if !grammar::is_token(name) {
         Err(FieldError::InvalidName)
     } else if !grammar::is_field_content(value) {
         Err(FieldError::InvalidValue)
@@ -281,7 +269,8 @@ impl Clone for FieldLines {
     }
 }
 
-/// A copy of what was received: every field that may be received may be sent, so nothing is checked again.
+/// A copy of what was received. What may be received may be sent; a view of other bytes than those that were
+/// judged, which the caller of the core may make by mistake, may hold lines that may not: they are left out.
 ///
 /// ```
 /// use sinew_proto::{FieldLines, http1::RequestHeadBuf};
@@ -295,7 +284,7 @@ impl From<Fields<'_>> for FieldLines {
         let len = |(name, value): (&[u8], &[u8])| name.len().saturating_add(value.len()).saturating_add(4);
         let mut lines = Self::with_capacity(fields.lines().map(len).fold(0, usize::saturating_add));
         for (name, value) in fields.lines() {
-            lines.add(name, value, sketch(name));
+            let _ = lines.add(name, value);
         }
         lines
     }
@@ -319,7 +308,8 @@ impl fmt::Debug for FieldLines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::format;
+    use crate::http1::{RequestHead, Server};
+    use std::{format, vec};
 
     #[test]
     fn lines_keep_order_and_case() {
@@ -378,6 +368,23 @@ mod tests {
         assert!(!lines.contains("date") && lines.has_connection_option(b"close"));
         assert!(lines.capacity() >= 1_000);
         assert_eq!((source.clone(), source.clone().marks()), (source, mark::CONNECTION));
+    }
+
+    /// Nobody can keep a caller from showing a table of one head beside the bytes of another.
+    #[test]
+    fn lines_of_other_bytes_than_were_judged_are_left_out() {
+        let input = b"GET / HTTP/1.1\r\nhost: example.org\r\nx: 1\r\n\r\n";
+        let config = crate::Config::default();
+        let mut table = crate::FieldTable::new(&config);
+        let step = Server::new(&config).advance(input, &mut table, crate::Instant::from_nanos(0)).unwrap();
+        assert_eq!(step.consumed, input.len());
+        let lines = |input: &[u8]| FieldLines::from(RequestHead::new(input, &table).fields());
+        assert_eq!(lines(input).as_bytes(), b"host: example.org\r\nx: 1\r\n");
+        for other in
+            [vec![b'\n'; input.len()], vec![b':'; input.len()], vec![], b"GET / HTTP/1.1\r\nho".to_vec()]
+        {
+            assert_eq!(lines(&other).as_bytes(), b"", "{}", other.escape_ascii());
+        }
     }
 
     #[test]

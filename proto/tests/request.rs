@@ -406,10 +406,12 @@ fn framed(client: &mut Client, pieces: &[&str]) -> String {
     let mut wire = String::new();
     for (at, piece) in pieces.iter().enumerate() {
         assert!(client.sends_body());
-        let framing = client.frame_data(piece.len() as u64, at + 1 == pieces.len()).expect("a piece");
-        wire.push_str(std::str::from_utf8(framing.prefix()).expect("text"));
-        wire.push_str(piece);
-        wire.push_str(std::str::from_utf8(framing.suffix()).expect("text"));
+        let last = at + 1 == pieces.len();
+        let mut copied = Vec::new();
+        client.clone().write_data(piece.as_bytes(), last, &mut copied).expect("a piece");
+        let framing = client.frame_data(piece.len() as u64, last).expect("a piece");
+        assert_eq!(copied, [framing.prefix(), piece.as_bytes(), framing.suffix()].concat());
+        wire.push_str(std::str::from_utf8(&copied).expect("text"));
     }
     assert!(!client.sends_body());
     wire

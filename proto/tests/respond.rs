@@ -315,10 +315,12 @@ fn one_response_to_one_request() {
 fn framed(server: &mut Server, pieces: &[&str]) -> String {
     let mut wire = String::new();
     for (at, piece) in pieces.iter().enumerate() {
-        let framing = server.frame_data(piece.len() as u64, at + 1 == pieces.len()).expect("a piece");
-        wire.push_str(std::str::from_utf8(framing.prefix()).expect("text"));
-        wire.push_str(piece);
-        wire.push_str(std::str::from_utf8(framing.suffix()).expect("text"));
+        let last = at + 1 == pieces.len();
+        let mut copied = Vec::new();
+        server.clone().write_data(piece.as_bytes(), last, &mut copied).expect("a piece");
+        let framing = server.frame_data(piece.len() as u64, last).expect("a piece");
+        assert_eq!(copied, [framing.prefix(), piece.as_bytes(), framing.suffix()].concat());
+        wire.push_str(std::str::from_utf8(&copied).expect("text"));
     }
     wire
 }

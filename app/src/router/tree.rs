@@ -60,7 +60,7 @@ impl Hasher for PathHasher {
         }
     }
 
-    /// The length of what follows.
+    /// The length of what follows: texts of other lengths go apart, which is not needed to be right.
     fn write_usize(&mut self, length: usize) {
         self.0 ^= length as u64;
     }

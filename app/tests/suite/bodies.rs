@@ -8,6 +8,7 @@ use std::thread;
 use futures_lite::future::{block_on, poll_once};
 use futures_lite::stream;
 use sinew_app::{Body, BodyError, Bytes, Closed};
+use sinew_proto::http1::RequestHeadBuf;
 
 fn noop() -> Context<'static> {
     Context::from_waker(std::task::Waker::noop())
@@ -116,6 +117,39 @@ trait MapOk: stream::Stream + Sized {
 impl<S: stream::Stream<Item = &'static &'static str> + Send> MapOk for S {
     fn map_ok(self) -> impl stream::Stream<Item = Result<&'static str, BodyError>> + Send {
         stream::StreamExt::map(self, |piece| Ok(*piece))
+    }
+}
+
+#[test]
+fn a_stream_gives_no_empty_pieces_and_ends_once() {
+    let pieces = ["", "12", "", "", "34", ""].map(Ok::<_, BodyError>);
+    let mut body = Body::from_stream(stream::iter(pieces));
+    for expected in [Some("12"), Some("34"), None, None] {
+        assert_eq!(block_on(body.chunk()).unwrap(), expected.map(Bytes::from));
+    }
+    let mut text = String::new();
+    let pieces = ["", "12", "", "34"].map(Ok::<_, BodyError>);
+    Body::from_stream(stream::iter(pieces)).into_reader().read_to_string(&mut text).unwrap();
+    assert_eq!(text, "1234");
+}
+
+/// They belong to a body that is complete, and stay there.
+#[test]
+fn trailers_of_a_body_that_was_read() {
+    for (end, expected) in [(Ok(()), Some(&b"7"[..])), (Err(BodyError::Disconnected), None)] {
+        let head = RequestHeadBuf::build("GET", "/", [("x-sum", "7")]).unwrap();
+        let complete = end.is_ok();
+        let (incoming, mut body) = Body::incoming(None, 10);
+        incoming.push(Bytes::from("a")).unwrap();
+        incoming.set_trailers(head.as_head().fields());
+        incoming.end(end);
+        assert_eq!(block_on(body.chunk()).unwrap().unwrap(), "a");
+        assert!(body.trailers().is_none());
+        assert_eq!(block_on(body.chunk()).is_ok(), complete);
+        for _ in 0..3 {
+            assert_eq!(body.trailers().and_then(|trailers| trailers.get("x-sum")), expected);
+            assert_eq!(block_on(body.chunk()).unwrap(), None);
+        }
     }
 }
 

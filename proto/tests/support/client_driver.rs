@@ -311,6 +311,7 @@ fn own_fields(fields: &Fields<'_>) -> Vec<Line> {
     let copy = FieldLines::from(*fields);
     let mut set = FieldLines::new();
     fields.iter().for_each(|field| set.append(field.name, field.value).expect("a valid field"));
-    assert!(copy == set && copy.iter().eq(fields.iter()), "{fields:?}");
+    let found = fields.iter().all(|field| copy.get(field.name) == set.get(field.name));
+    assert!(copy == set && found && copy.iter().eq(fields.iter()), "{fields:?}");
     fields.iter().map(|field| (field.name.to_owned(), field.value.to_vec())).collect()
 }

@@ -42,7 +42,7 @@ struct Options {
     #[arg(long, default_value_t = 0.5)]
     secs: f64,
     /// The client never sleeps, so that no server has to wake it
-    #[arg(long, conflicts_with = "workers")]
+    #[arg(long, conflicts_with_all = ["workers", "syscalls", "idle", "smoke"])]
     spin: bool,
     /// Write all that was found to this file, as JSON
     #[arg(long, value_name = "FILE")]
