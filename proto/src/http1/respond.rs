@@ -206,6 +206,20 @@ impl Server {
     /// Frames the next piece of the body and writes it: [`frame_data`](Self::frame_data) for who copies the
     /// piece anyway. `last` completes the response. A piece of no bytes that is not the last one writes nothing.
     ///
+    /// ```
+    /// # use sinew_proto::http1::{BodyPlan, ResponseHead, Server};
+    /// # use sinew_proto::{Config, FieldTable, Instant, StatusCode};
+    /// # let config = Config::default();
+    /// # let (mut server, mut fields, mut out) = (Server::new(&config), FieldTable::new(&config), Vec::new());
+    /// # server.poll(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", &mut fields, Instant::from_nanos(0))?;
+    /// server.respond(&ResponseHead::new(StatusCode::OK), BodyPlan::Streamed, &mut out)?;
+    /// out.clear();
+    /// server.write_data(b"hello, ", false, &mut out)?;
+    /// server.write_data(b"world", true, &mut out)?;
+    /// assert_eq!(out, b"7\r\nhello, \r\n5\r\nworld\r\n0\r\n\r\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`frame_data`](Self::frame_data); then nothing is written.
     #[inline]

@@ -184,7 +184,8 @@ impl Client {
     }
 
     /// Frames the next piece of the body and writes it: [`frame_data`](Self::frame_data) for who copies the
-    /// piece anyway. `last` completes the request. A piece of no bytes that is not the last one writes nothing.
+    /// piece anyway, as [`Server::write_data`](super::Server::write_data). `last` completes the request. A piece
+    /// of no bytes that is not the last one writes nothing.
     ///
     /// # Errors
     /// As [`frame_data`](Self::frame_data); then nothing is written.
