@@ -282,7 +282,7 @@ impl Body {
                 item
             }
         };
-        if !matches!(item, Poll::Pending | Poll::Ready(Some(Ok(_)))) {
+        if matches!(item, Poll::Ready(None | Some(Err(_)))) {
             self.end(matches!(item, Poll::Ready(None)));
         }
         item
@@ -290,7 +290,7 @@ impl Body {
 
     /// Nothing follows. What stood behind a body that is `complete` is kept.
     fn end(&mut self, complete: bool) {
-        let trailers = match &mut self.0 {
+        let trailers = match &self.0 {
             Inner::Pipe { receiver, .. } if complete => receiver.take_trailers(),
             Inner::Trailers(_) => return,
             _ => None,

@@ -156,7 +156,8 @@ impl Exchange {
         let Answer::Sending(body) = &mut self.answer else {
             return Progress::Waiting;
         };
-        send(body, &self.sending, cx, core, output)
+        let sent = catch_unwind(AssertUnwindSafe(|| send(body, &self.sending, cx, core, output)));
+        sent.unwrap_or(Progress::Broken)
     }
 
     /// Gives the socket a piece of the body, if that is a file. To be called when nothing else waits
@@ -240,20 +241,9 @@ pub(crate) fn answer(
     }
 }
 
-/// Moves pieces of the body to the output until one side has to wait. A panic of the body breaks off.
+/// Moves pieces of the body to the output until one side has to wait. A file that the socket may take
+/// stays where it is. Panics if the body does.
 fn send(
-    body: &mut Body,
-    sending: &Sending,
-    cx: &mut Context<'_>,
-    core: &mut Server,
-    output: &mut SendQueue<Bytes>,
-) -> Progress {
-    let pieces = || send_pieces(body, sending, cx, core, output);
-    catch_unwind(AssertUnwindSafe(pieces)).unwrap_or(Progress::Broken)
-}
-
-/// The same without a catch. A file that the socket may take stays where it is.
-fn send_pieces(
     body: &mut Body,
     sending: &Sending,
     cx: &mut Context<'_>,

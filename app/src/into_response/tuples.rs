@@ -56,6 +56,7 @@ fn with_status(status: StatusCode, mut response: Response) -> Response {
 
 /// Replaces in `headers` every name that `given` has.
 fn replace<V: AsRef<[u8]>>(headers: &mut Headers, given: &[(&str, V)]) -> Result<(), FieldError> {
+    // One field cannot replace another one of the tuple.
     if let [(name, value)] = given {
         return headers.insert(name, value);
     }
