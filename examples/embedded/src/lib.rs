@@ -1,7 +1,7 @@
 //! The core without `std`, without an operating system: a fixed number of sockets, buffers of fixed
 //! size, and a time in milliseconds that the caller hands in. Shaped after smoltcp's `tcp::Socket`.
 //!
-//! ```ignore
+//! ```text
 //! loop {
 //!     interface.poll(now, &mut device, &mut sockets);
 //!     let due = service.poll(&mut http_sockets, now.total_millis());
